@@ -1,0 +1,164 @@
+/**
+ * What one running daemon offers to the code beside it: the control server, and programs that embed hearsay.
+ *
+ * Keys and values are bytes. Times are wall-clock milliseconds since 1970 unless a name says otherwise. Every promise
+ * rejects with a `HearsayError`.
+ */
+import type { Neighbour, PeerId, TransportCounters } from './net/transport.ts'
+
+/**
+ * How far an answer about the map can be trusted. `absent` is not `deleted`: while `syncing`, what is missing may only
+ * not have arrived yet. `complete-as-of` holds everything that was known to the fleet at `asOf`, and maybe not what
+ * came later.
+ */
+export type Completeness =
+  { state: 'complete' } | { state: 'complete-as-of'; asOf: number } | { state: 'syncing' }
+
+/** The name of one mutation. */
+export interface DotView {
+  /** 32 hexadecimal digits. */
+  actor: string
+  counter: number
+}
+
+/** One of the concurrent values of a key, as a reader sees it. */
+export interface SiblingView {
+  dot: DotView
+  /** `unknown` is an item whose kind this version cannot interpret; it is kept and forwarded as it is. */
+  kind: 'register' | 'unknown'
+  value: Uint8Array
+  /** The writer's timestamp: milliseconds, and the tie-breaking tick within them. A display, not an order of events. */
+  time: { ms: number; tick: number }
+  expiresAt?: number
+  /** Peer id of the writer where this daemon knows it, else 16 hexadecimal digits of its hash. */
+  writer: string
+}
+
+/** A key with its visible siblings, the winner first. Never empty. */
+export interface EntryView {
+  key: Uint8Array
+  siblings: SiblingView[]
+  /** Names exactly these siblings (and the hidden, expired ones) as observed; hand it to `put` or `delete`. Opaque, URL-safe. */
+  token: string
+}
+
+export interface WriteOptions {
+  /** Absolute expiry. */
+  expiresAt?: number
+  /** Supersede what this token observed instead of what the daemon holds now. Throws BAD_TOKEN. */
+  token?: string
+}
+
+export type Mutation =
+  | { op: 'put'; key: Uint8Array; value: Uint8Array; expiresAt?: number; token?: string }
+  | { op: 'delete'; key: Uint8Array; token?: string }
+
+export interface Written {
+  /** Absent when a delete found nothing to remove: then nothing was written. */
+  dot?: DotView
+  /** Token of the key right after this write. */
+  token: string
+  /** Held items this write superseded. */
+  superseded: number
+}
+
+/** A change of one key, told as the state after it. `entry` is absent when nothing of the key is visible any more. */
+export interface WatchEvent {
+  key: Uint8Array
+  entry?: EntryView
+}
+
+/** What one repair session did. */
+export interface RepairReceipt {
+  peer: PeerId
+  outcome: 'equal' | 'repaired' | 'busy' | 'failed'
+  /** Present when `failed`. */
+  reason?: string
+  keysChanged: number
+  itemsReceived: number
+  itemsRemoved: number
+  /** Encoded messages, both directions. */
+  messageBytes: number
+  rounds: number
+  durationMs: number
+  /** Keys that the range step named, because contexts agreed and fingerprints did not. */
+  keysByRangeStep: number
+}
+
+export interface DigestView {
+  /** 32 hexadecimal digits each. */
+  context: string
+  fingerprint: string
+  dots: number
+  items: number
+}
+
+export interface PeerStatus extends Neighbour {
+  name?: string
+  /** Absent before the first comparison of this link. */
+  lastDigest?: { at: number; agreed: boolean }
+  /** Dots which that peer has and this one lacks, by the last comparison; absent while unknown. */
+  dotsBehind?: number
+  /** The peer's clock minus ours, milliseconds, by its last digest. */
+  clockOffsetMs?: number
+  complete?: boolean
+  repairing: boolean
+  lastReceipt?: RepairReceipt
+}
+
+export interface Status {
+  version: string
+  name: string
+  peerId: PeerId
+  /** Absent until the first write of this run. */
+  actor?: string
+  startedAt: number
+  dataDir: string
+  socket?: string
+  addresses: string[]
+  cluster: { id: string; local: boolean }
+  completeness: Completeness
+  keys: number
+  itemsExpired: number
+  digest: DigestView
+  context: { actors: number; dots: number; gaps: number; dotsLost: number }
+  clock: { doubt: boolean; reason?: string }
+  store: { sizeBytes: number; failing?: string }
+  memory: { rssBytes: number }
+  peers: PeerStatus[]
+  counters: Record<string, number>
+  transport: TransportCounters
+}
+
+export interface ScanOptions {
+  prefix?: Uint8Array
+  /** Only keys after this one. */
+  after?: Uint8Array
+  limit: number
+}
+
+export interface Daemon {
+  readonly peerId: PeerId
+  /** One atomic step on the local map, in the order of calls; resolves when it is durable. */
+  write(mutations: Mutation[]): Promise<Written[]>
+  put(key: Uint8Array, value: Uint8Array, options?: WriteOptions): Promise<Written>
+  delete(key: Uint8Array, options?: { token?: string }): Promise<Written>
+  get(key: Uint8Array): EntryView | undefined
+  /** Visible keys in byte order, at most `limit` of them. */
+  scan(options: ScanOptions): EntryView[]
+  /**
+   * Changes of keys under `prefix` from now on, until `signal` aborts. Changes of one key that the reader has not yet
+   * taken are folded into its latest state. A reader too far behind ends with WATCH_OVERFLOW and must read anew.
+   */
+  watch(prefix: Uint8Array, signal: AbortSignal): AsyncIterable<WatchEvent>
+  completeness(): Completeness
+  status(): Promise<Status>
+  peers(): PeerStatus[]
+  connect(address: string): Promise<PeerId>
+  /** Runs one repair session now, with the given peer or with every connected one. Throws UNKNOWN_PEER. */
+  repair(peer?: PeerId): Promise<RepairReceipt[]>
+  /** Prometheus text exposition. */
+  metrics(): Promise<string>
+  /** Commits what is under way, leaves the fleet, closes the store. */
+  stop(): Promise<void>
+}

@@ -1,0 +1,86 @@
+/**
+ * The transport port: what the core needs of a network.
+ *
+ * A *link* to a peer is up when messages can pass both ways and down when they cannot; at most one link per peer. Over a
+ * link travel messages, whole and in order within a lane, until it goes down; what was under way then is lost. Gossip
+ * is best effort: a payload reaches each subscriber several times, once, or never.
+ *
+ * Every implementation passes `test/contract/transport.ts`.
+ */
+
+/** The text form of a libp2p peer id. */
+export type PeerId = string
+
+/**
+ * Small messages that must not wait travel on `control`; pieces of pulls travel on `bulk`. Within a lane messages keep
+ * their order; between lanes they do not.
+ */
+export type Lane = 'control' | 'bulk'
+
+/** Largest message on a link, bytes: one item of the largest value and key, with room for its envelope and its siblings' dots. */
+export const MESSAGE_BYTES_MAX = 17 * 1024 * 1024
+
+/** Largest gossip payload, bytes. Above about 64 KiB gossipsub's recovery of lost messages stops working. */
+export const GOSSIP_BYTES_MAX = 64 * 1024
+
+/** Largest backlog towards one peer, bytes. A message that does not fit is dropped and counted; repair heals. */
+export const SEND_QUEUE_BYTES_MAX = 40 * 1024 * 1024
+
+/**
+ * What to do with a gossip payload: `forward` it to the neighbours, `ignore` it (harmless, not worth forwarding), or
+ * `reject` it (malformed: it does not travel on, R16).
+ */
+export type GossipVerdict = 'forward' | 'ignore' | 'reject'
+
+export interface TransportHandlers {
+  linkUp(peer: PeerId, address: string): void
+  linkDown(peer: PeerId, reason: string): void
+  message(peer: PeerId, bytes: Uint8Array): void
+  gossip(author: PeerId, bytes: Uint8Array): GossipVerdict
+}
+
+export interface Neighbour {
+  peer: PeerId
+  /** Multiaddr of the other end of the connection. */
+  address: string
+  direction: 'inbound' | 'outbound'
+  /** Wall clock, milliseconds. */
+  connectedAt: number
+  /** Whether gossip streams are open both ways. */
+  gossip: boolean
+}
+
+/** Counters since start; every drop is counted here. */
+export interface TransportCounters {
+  messagesSent: number
+  messagesReceived: number
+  bytesSent: number
+  bytesReceived: number
+  messagesDropped: number
+  gossipPublished: number
+  gossipReceived: number
+  gossipRejected: number
+  gossipBytesPublished: number
+  gossipBytesReceived: number
+  gossipStreamsReopened: number
+  dialsFailed: number
+}
+
+export interface Transport {
+  readonly self: PeerId
+  /** Multiaddrs, with peer id, under which others can dial this peer. Known after `start`. */
+  addresses(): string[]
+  /** Begins to listen and to dial. Throws LISTEN_FAILED. Handlers are called synchronously, never before this returns a promise. */
+  start(handlers: TransportHandlers): Promise<void>
+  /** Queues a message; false if there is no link or no room, and then the message is dropped and counted. */
+  send(peer: PeerId, lane: Lane, bytes: Uint8Array): boolean
+  /** Best effort to every subscriber; never throws, never blocks. */
+  publish(bytes: Uint8Array): void
+  /** Dials and waits for the link. Remembers the address. Throws BAD_ADDRESS, CONNECT_FAILED (naming the likely cause). */
+  connect(address: string): Promise<PeerId>
+  /** Ends the link and does not dial this peer for `retryAfterMs`. */
+  disconnect(peer: PeerId, reason: string, retryAfterMs: number): void
+  neighbours(): Neighbour[]
+  counters(): TransportCounters
+  close(): Promise<void>
+}

@@ -1,0 +1,35 @@
+/**
+ * The store port: what the core needs of a disk.
+ *
+ * A store is an ordered set of records (byte key, byte value) that changes only by atomic batches. It knows nothing of
+ * items or contexts; the layout of the records belongs to the core (`core/records.ts`). The daemon holds the whole map
+ * in memory, so a store is read once, at start, and written from then on.
+ *
+ * Promises that every implementation keeps, and that `test/contract/store.ts` checks:
+ *
+ * 1. A batch is there whole or not at all, also after a crash at any moment.
+ * 2. Batches reach the disk in the order of the `commit` calls: if a later batch survived, so did every earlier one.
+ * 3. When `commit(…, { sync: true })` resolves, that batch and all before it survive the loss of power. With
+ *    `sync: false` they survive the end of the process, and the loss of power only after a later synced commit.
+ * 4. After a `commit` has rejected, every later one rejects too until the store was closed and opened anew: what is on
+ *    disk is then known only by reading it.
+ */
+
+export interface StoreRecord {
+  key: Uint8Array
+  value: Uint8Array
+}
+
+export interface StoreBatch {
+  puts: StoreRecord[]
+  deletes: Uint8Array[]
+}
+
+export interface Store {
+  /** Every record, in ascending byte order of keys, in slices of bounded size. Throws STORE_DAMAGED on damage it can see. */
+  load(): AsyncIterable<StoreRecord[]>
+  commit(batch: StoreBatch, options: { sync: boolean }): Promise<void>
+  /** Bytes on disk now; 0 for a store without a disk. */
+  sizeBytes(): Promise<number>
+  close(): Promise<void>
+}
