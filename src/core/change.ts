@@ -1,0 +1,115 @@
+/**
+ * A change: everything that one commit does to the replica, worked out before the disk is asked.
+ *
+ * It is a view over the replica in which later steps see earlier ones, so that many mutations, deltas and chunks share
+ * one atomic batch. The replica itself stays as it is until the batch is in the store; then `apply` brings it there. A
+ * commit that fails leaves nothing to undo.
+ */
+import type { ActorId } from './bytes.ts'
+import * as intervals from './intervals.ts'
+import type { Intervals } from './intervals.ts'
+import { winnerFirst } from './item.ts'
+import type { Dot, Item } from './item.ts'
+import type { Removal } from './removal-log.ts'
+import type { Replica } from './replica.ts'
+
+export class Change {
+  readonly replica: Replica
+  readonly added = new Set<Item>()
+  readonly removed = new Set<Item>()
+  readonly seen = new Map<ActorId, Intervals>()
+  readonly #addedByKey = new Map<string, Item[]>()
+  readonly #addedByDot = new Map<ActorId, Map<number, Item>>()
+  readonly #removals: Removal[] = []
+
+  constructor(replica: Replica) {
+    this.replica = replica
+  }
+
+  get empty(): boolean {
+    return this.added.size === 0 && this.removed.size === 0 && this.seen.size === 0
+  }
+
+  covers(actor: ActorId, counter: number): boolean {
+    const seen = this.seen.get(actor)
+    return (
+      (seen !== undefined && intervals.covers(seen, counter)) ||
+      this.replica.context.covers(actor, counter)
+    )
+  }
+
+  held(actor: ActorId, counter: number): Item | undefined {
+    const added = this.#addedByDot.get(actor)?.get(counter)
+    if (added !== undefined) return added
+    const item = this.replica.held(actor, counter)
+    return item !== undefined && !this.removed.has(item) ? item : undefined
+  }
+
+  /** Held items of a key as of this change, the winner first. */
+  siblings(key: string): Item[] {
+    const before = this.replica.siblings(key)
+    const added = this.#addedByKey.get(key)
+    if (added === undefined && this.removed.size === 0) return before
+    const kept = before.filter((item) => !this.removed.has(item))
+    return added === undefined ? kept : [...kept, ...added].sort(winnerFirst)
+  }
+
+  /** Marks dots as seen. By itself this removes nothing (R3). */
+  see(actor: ActorId, from: number, to = from): void {
+    const seen = this.seen.get(actor) ?? intervals.EMPTY
+    this.seen.set(actor, intervals.addRange(seen, from, to))
+  }
+
+  /** Adds an item whose dot is not covered, and marks the dot seen: held implies seen. */
+  add(item: Item): void {
+    this.added.add(item)
+    const byKey = this.#addedByKey.get(item.key)
+    if (byKey === undefined) this.#addedByKey.set(item.key, [item])
+    else byKey.push(item)
+    let byDot = this.#addedByDot.get(item.actor)
+    if (byDot === undefined) this.#addedByDot.set(item.actor, (byDot = new Map()))
+    byDot.set(item.counter, item)
+    this.see(item.actor, item.counter)
+  }
+
+  /** Removes a held item. Its dot stays seen: that is what a removal is. */
+  remove(item: Item): void {
+    if (!this.added.delete(item)) {
+      this.removed.add(item)
+      return
+    }
+    const byKey = this.#addedByKey.get(item.key)!
+    byKey.splice(byKey.indexOf(item), 1)
+    this.#addedByDot.get(item.actor)!.delete(item.counter)
+  }
+
+  /** Remembers which key a delete touched. */
+  log(mutation: Dot, item: Item): void {
+    this.#removals.push({
+      actor: mutation.actor,
+      counter: mutation.counter,
+      removed: { actor: item.actor, counter: item.counter },
+      key: item.key,
+    })
+  }
+
+  /** Brings the replica to this change. Only once its batch is in the store. */
+  apply(): void {
+    for (const item of this.removed) this.replica.remove(item)
+    for (const item of this.added) this.replica.insert(item)
+    for (const [actor, seen] of this.seen) {
+      for (let i = 0; i < seen.length; i += 2) {
+        this.replica.context.addRange(actor, seen[i]!, seen[i + 1]!)
+      }
+    }
+    for (const removal of this.#removals) this.replica.removals.add(removal)
+  }
+
+  /** Keys whose held items differ after this change. */
+  keysChanged(): Set<string> {
+    const keys = new Set<string>()
+    for (const item of this.removed) keys.add(item.key)
+    for (const item of this.added) keys.add(item.key)
+    return keys
+  }
+}

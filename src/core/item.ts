@@ -1,0 +1,190 @@
+/**
+ * An item: what a put made. Immutable; its envelope is hashed, stored and forwarded as the very bytes its writer made,
+ * so that a version which does not know its kind, or a field of it, still passes it on whole.
+ *
+ * In memory keys, fields and actors are binary strings (one character per byte): compact, comparable in byte order with
+ * `<`, and usable as Map keys.
+ */
+import { fromBinary, toBinary } from './bytes.ts'
+import type { ActorId } from './bytes.ts'
+import { Envelope } from './wire/messages.ts'
+
+/** Bounds of the protocol, equal on every daemon of every version; a configured bound applies to local writes only. */
+export const KEY_BYTES_MAX = 1024
+export const FIELD_BYTES_MAX = 1024
+export const VALUE_BYTES_MAX = 16 * 1024 * 1024
+/** An envelope of the largest key, field and value, with room for fields that later versions add. */
+export const ENVELOPE_BYTES_MAX = VALUE_BYTES_MAX + 8192
+export const ACTOR_BYTES = 16
+
+const MS_MAX = 2 ** 48 - 1
+const TICK_MAX = 2 ** 16 - 1
+
+export const KIND_REGISTER = 1
+
+/** Keyed 128-bit hash, 16 bytes. Equal on all daemons of a cluster, unpredictable outside it. */
+export type Hash = (bytes: Uint8Array) => Uint8Array
+
+/**
+ * A hybrid timestamp: 48 bits of wall-clock milliseconds and a 16-bit tick. It orders concurrent siblings for display;
+ * nothing that safety rests on looks at it (design, section 6).
+ */
+export interface Stamp {
+  ms: number
+  tick: number
+}
+
+export interface Dot {
+  actor: ActorId
+  counter: number
+}
+
+export class Item implements Dot, Stamp {
+  readonly key: string
+  readonly field: string
+  actor: ActorId
+  readonly counter: number
+  readonly kind: number
+  readonly ms: number
+  readonly tick: number
+  /** Wall-clock milliseconds; 0 for none. */
+  readonly expiry: number
+  /** The envelope's keyed hash, four 32-bit lanes. */
+  readonly lane0: number
+  readonly lane1: number
+  readonly lane2: number
+  readonly lane3: number
+  readonly envelope: Uint8Array
+
+  constructor(fields: Envelope, envelope: Uint8Array, hash: Uint8Array) {
+    this.key = toBinary(fields.key)
+    this.field = fields.field.length === 0 ? '' : toBinary(fields.field)
+    this.actor = toBinary(fields.actor)
+    this.counter = fields.counter
+    this.kind = fields.kind
+    this.ms = fields.ms
+    this.tick = fields.tick
+    this.expiry = fields.expiry
+    this.lane0 = lane(hash, 0)
+    this.lane1 = lane(hash, 4)
+    this.lane2 = lane(hash, 8)
+    this.lane3 = lane(hash, 12)
+    this.envelope = envelope
+  }
+
+  /** The value's bytes, a view into the envelope. */
+  value(): Uint8Array {
+    return Envelope.decode(this.envelope).value
+  }
+}
+
+export interface NewItem extends Dot, Stamp {
+  key: string
+  value: Uint8Array
+  expiry: number
+}
+
+export function makeRegister(item: NewItem, hash: Hash): Item {
+  const fields: Envelope = {
+    actor: fromBinary(item.actor),
+    counter: item.counter,
+    kind: KIND_REGISTER,
+    key: fromBinary(item.key),
+    field: new Uint8Array(0),
+    ms: item.ms,
+    tick: item.tick,
+    expiry: item.expiry,
+    value: item.value as Uint8Array<ArrayBuffer>,
+  }
+  const envelope = Envelope.encode(fields)
+  return new Item(fields, envelope, hash(envelope))
+}
+
+/**
+ * Decodes an envelope that came from outside. `undefined` when it does not decode or breaks a bound of the protocol
+ * (R16). Its timestamp and expiry are data and never a reason to refuse it (R11, R12). The bytes are copied, so that
+ * one kept item does not keep the whole message it came in.
+ */
+export function decodeItem(bytes: Uint8Array, hash: Hash): Item | undefined {
+  if (bytes.length > ENVELOPE_BYTES_MAX) return undefined
+  let fields: Envelope
+  try {
+    fields = Envelope.decode(bytes)
+  } catch {
+    return undefined
+  }
+  if (!withinBounds(fields)) return undefined
+  return new Item(fields, bytes.slice(), hash(bytes))
+}
+
+function withinBounds(fields: Envelope): boolean {
+  return (
+    fields.actor.length === ACTOR_BYTES &&
+    isCounter(fields.counter) &&
+    fields.key.length > 0 &&
+    fields.key.length <= KEY_BYTES_MAX &&
+    fields.field.length <= FIELD_BYTES_MAX &&
+    fields.value.length <= VALUE_BYTES_MAX &&
+    fields.ms <= MS_MAX &&
+    fields.tick <= TICK_MAX &&
+    Number.isSafeInteger(fields.expiry)
+  )
+}
+
+export function isCounter(counter: number): boolean {
+  return Number.isSafeInteger(counter) && counter > 0
+}
+
+export function compareDots(a: Dot, b: Dot): number {
+  if (a.actor !== b.actor) return a.actor < b.actor ? -1 : 1
+  return a.counter - b.counter
+}
+
+export function compareStamps(a: Stamp, b: Stamp): number {
+  return a.ms - b.ms || a.tick - b.tick
+}
+
+/** The order in which siblings are shown: the greatest (timestamp, dot) first. */
+export function winnerFirst(a: Item, b: Item): number {
+  return compareStamps(b, a) || compareDots(b, a)
+}
+
+/** The stamp of a new put: not before the wall clock, after everything that it supersedes; saturating. */
+export function nextStamp(wallMs: number, superseded: readonly Stamp[]): Stamp {
+  let stamp: Stamp = { ms: Math.min(Math.max(Math.floor(wallMs), 0), MS_MAX), tick: 0 }
+  for (const seen of superseded) {
+    const after = successor(seen)
+    if (compareStamps(after, stamp) > 0) stamp = after
+  }
+  return stamp
+}
+
+function successor(stamp: Stamp): Stamp {
+  if (stamp.tick < TICK_MAX) return { ms: stamp.ms, tick: stamp.tick + 1 }
+  if (stamp.ms < MS_MAX) return { ms: stamp.ms + 1, tick: 0 }
+  return { ms: MS_MAX, tick: TICK_MAX }
+}
+
+export function sameHash(a: Item, b: Item): boolean {
+  return (
+    a.lane0 === b.lane0 && a.lane1 === b.lane1 && a.lane2 === b.lane2 && a.lane3 === b.lane3
+  )
+}
+
+export function hashBytes(item: Item): Uint8Array<ArrayBuffer> {
+  return lanesToBytes([item.lane0, item.lane1, item.lane2, item.lane3])
+}
+
+export function lanesToBytes(lanes: readonly number[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(lanes.length * 4)
+  const view = new DataView(bytes.buffer)
+  lanes.forEach((value, index) => view.setInt32(index * 4, value))
+  return bytes
+}
+
+/** Big-endian signed 32-bit lane at `offset`. */
+export function lane(hash: Uint8Array, offset: number): number {
+  return (
+    (hash[offset]! << 24) | (hash[offset + 1]! << 16) | (hash[offset + 2]! << 8) | hash[offset + 3]!
+  )
+}

@@ -1,0 +1,183 @@
+/**
+ * The replica in memory: the context, the held items and their three orders.
+ *
+ * Invariants
+ * - Everything here is committed: a `Change` is applied only after its batch is in the store. So every read, digest and
+ *   answer to a peer speaks of durable local mutations only (R6), and of items and context from one look (R2, R4).
+ * - The dot of every held item is in the context. A dot in the context whose item is not held was removed.
+ * - There are no tombstones; nothing else distinguishes removed from never seen.
+ */
+import type { ActorId } from './bytes.ts'
+import { Context } from './context.ts'
+import { EMPTY } from './intervals.ts'
+import type { Intervals } from './intervals.ts'
+import { compareDots, compareStamps, winnerFirst } from './item.ts'
+import type { Dot, Hash, Item } from './item.ts'
+import { RangeIndex } from './range-index.ts'
+import type { Sum } from './range-index.ts'
+import { RemovalLog } from './removal-log.ts'
+
+/**
+ * A place in the order of the range step: items that do not expire by (timestamp, dot) in space 0, items that do by
+ * (expiry, dot) in space 1, so that a horizon cuts the expired ones off as one prefix of space 1.
+ */
+export interface Bound {
+  space: number
+  ms: number
+  tick: number
+  actor: ActorId
+  counter: number
+}
+
+export function boundOf(item: Item): Bound {
+  return item.expiry === 0
+    ? { space: 0, ms: item.ms, tick: item.tick, actor: item.actor, counter: item.counter }
+    : { space: 1, ms: item.expiry, tick: 0, actor: item.actor, counter: item.counter }
+}
+
+/** The place before everything that a stamp of `ms` or later has in `space`. */
+export function boundAt(space: number, ms: number): Bound {
+  return { space, ms, tick: 0, actor: '', counter: 0 }
+}
+
+export function compareBounds(a: Bound, b: Bound): number {
+  return a.space - b.space || compareStamps(a, b) || compareDots(a, b)
+}
+
+function compareOrder(a: Item, b: Item): number {
+  if (a.expiry === 0) {
+    return b.expiry === 0 ? compareStamps(a, b) || compareDots(a, b) : -1
+  }
+  return b.expiry === 0 ? 1 : a.expiry - b.expiry || compareDots(a, b)
+}
+
+/** Where an item stands against a bound, without making a bound of the item. */
+function itemAgainst(bound: Bound): (item: Item) => number {
+  return (item) => {
+    const space = item.expiry === 0 ? 0 : 1
+    if (space !== bound.space) return space - bound.space
+    const byTime =
+      space === 0
+        ? item.ms - bound.ms || item.tick - bound.tick
+        : item.expiry - bound.ms || -bound.tick
+    return byTime || compareDots(item, bound)
+  }
+}
+
+function compareText(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1
+}
+
+export class Replica {
+  readonly context: Context
+  readonly removals = new RemovalLog()
+  readonly #byKey = new RangeIndex<Item>({
+    compare: (a, b) => compareText(a.key, b.key) || compareDots(a, b),
+  })
+  readonly #byDot = new RangeIndex<Item>({ compare: compareDots })
+  readonly #byOrder = new RangeIndex<Item>({ compare: compareOrder, lanes: true })
+  /** Items share one string per actor. */
+  readonly #actors = new Map<ActorId, { id: ActorId; items: number }>()
+  #keys = 0
+
+  constructor(hash: Hash) {
+    this.context = new Context(hash)
+  }
+
+  /** Held items. */
+  get size(): number {
+    return this.#byDot.size
+  }
+
+  /** Keys with at least one held item. */
+  get keys(): number {
+    return this.#keys
+  }
+
+  held(actor: ActorId, counter: number): Item | undefined {
+    const probe: Dot = { actor, counter }
+    const item = first(this.#byDot, (entry) => compareDots(entry, probe))
+    return item !== undefined && item.counter === counter && item.actor === actor ? item : undefined
+  }
+
+  /** Every held item of a key, the winner first. */
+  siblings(key: string): Item[] {
+    const items: Item[] = []
+    for (const item of this.#byKey.from((entry) => (entry.key < key ? -1 : 1))) {
+      if (item.key !== key) break
+      items.push(item)
+    }
+    return items.length > 1 ? items.sort(winnerFirst) : items
+  }
+
+  /** Held items in byte order of their keys, from the first key at or after `key`. */
+  fromKey(key: string): Iterable<Item> {
+    return this.#byKey.from((entry) => (entry.key < key ? -1 : 1))
+  }
+
+  /** Held items of `actor` from counter `from` on, ascending; goes on into later actors. */
+  fromDot(actor: ActorId, from: number): Iterable<Item> {
+    const probe: Dot = { actor, counter: from }
+    return this.#byDot.from((entry) => compareDots(entry, probe))
+  }
+
+  /** Held items in the order of the range step, from `bound` on. */
+  fromBound(bound: Bound): Iterable<Item> {
+    return this.#byOrder.from(itemAgainst(bound))
+  }
+
+  /** Count and fingerprint of the held items in [lower, upper). */
+  sum(lower: Bound | undefined, upper: Bound | undefined): Sum {
+    return this.#byOrder.sum(
+      lower === undefined ? undefined : itemAgainst(lower),
+      upper === undefined ? undefined : itemAgainst(upper),
+    )
+  }
+
+  /** How many held items stand before `bound`. */
+  rank(bound: Bound): number {
+    return this.#byOrder.rank(itemAgainst(bound))
+  }
+
+  atRank(rank: number): Item | undefined {
+    return this.#byOrder.at(rank)
+  }
+
+  /** For `Change` and for loading only. */
+  insert(item: Item): void {
+    const actor = this.#actors.get(item.actor)
+    if (actor === undefined) this.#actors.set(item.actor, { id: item.actor, items: 1 })
+    else {
+      actor.items++
+      item.actor = actor.id
+    }
+    const neighbour = first(this.#byKey, (entry) => (entry.key < item.key ? -1 : 1))
+    if (neighbour?.key !== item.key) this.#keys++
+    this.#byKey.insert(item)
+    this.#byDot.insert(item)
+    this.#byOrder.insert(item)
+  }
+
+  /** For `Change` only. */
+  remove(item: Item): void {
+    this.#byKey.delete(item)
+    this.#byDot.delete(item)
+    this.#byOrder.delete(item)
+    const neighbour = first(this.#byKey, (entry) => (entry.key < item.key ? -1 : 1))
+    if (neighbour?.key !== item.key) this.#keys--
+    const actor = this.#actors.get(item.actor)
+    if (actor !== undefined && --actor.items === 0) this.#actors.delete(item.actor)
+  }
+}
+
+function first<T>(index: RangeIndex<T>, bound: (item: T) => number): T | undefined {
+  for (const item of index.from(bound)) return item
+  return undefined
+}
+
+/** Intervals by actor: part of a context as it travels. */
+export type ContextPart = ReadonlyMap<ActorId, Intervals>
+
+export function intervalsIn(part: ContextPart, actor: ActorId): Intervals {
+  return part.get(actor) ?? EMPTY
+}

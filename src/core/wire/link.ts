@@ -1,0 +1,101 @@
+/**
+ * Messages on a link: one type byte, then a protobuf message (`messages.proto`).
+ *
+ * | type            | from     | meaning                                                                     |
+ * |-----------------|----------|-----------------------------------------------------------------------------|
+ * | hello           | both     | first message each way: versions, map, nonce of this start                  |
+ * | refused         | both     | this link ends, and why                                                     |
+ * | digestAsk       | asker    | the asker's digest; its clock fixes horizon and settled bound for both      |
+ * | digestAnswer    | answerer | the answerer's digest for that clock                                        |
+ * | pullRequest     | asker    | the asker's context, or its bucket hashes when it knows hundreds of actors  |
+ * | pullBuckets     | answerer | to bucket hashes: which buckets differ                                      |
+ * | pullOpen        | answerer | its intervals of every actor in which the contexts differ: fixes `ctx0`     |
+ * | chunk           | answerer | a piece of `ctx0` minus the asker's context                                 |
+ * | credit          | asker    | so many bytes of chunks are committed: send more                            |
+ * | pullEnd         | answerer | all sent; what the answerer's context gained meanwhile                      |
+ * | sessionEnd      | both     | this session ends early: busy, aborted                                      |
+ * | rangesAsk       | asker    | fingerprints of ranges of held items                                        |
+ * | rangesAnswer    | answerer | those that differ, split or listed                                          |
+ * | resolve         | asker    | its dots of keys that may differ                                            |
+ * | resolved        | answerer | per key: items to take, dots that are removed                               |
+ *
+ * An unknown type is ignored (it is a later version's); a known one that does not decode is a protocol violation.
+ */
+import type { Codec } from 'protons-runtime'
+import { reader, writer } from 'protons-runtime'
+import * as messages from './messages.ts'
+
+export interface LinkBodies {
+  hello: messages.Hello
+  refused: messages.Refused
+  digestAsk: messages.Digest
+  digestAnswer: messages.Digest
+  pullRequest: messages.PullRequest
+  pullBuckets: messages.PullBuckets
+  pullOpen: messages.PullOpen
+  chunk: messages.Chunk
+  credit: messages.Credit
+  pullEnd: messages.PullEnd
+  sessionEnd: messages.SessionEnd
+  rangesAsk: messages.Ranges
+  rangesAnswer: messages.Ranges
+  resolve: messages.Resolve
+  resolved: messages.Resolved
+}
+
+export type LinkType = keyof LinkBodies
+export type LinkMessage = { [T in LinkType]: { type: T; body: LinkBodies[T] } }[LinkType]
+
+/** Entries of any repeated field of a message; the largest real ones are a few thousand. */
+const ENTRIES_MAX = 65_536
+
+const CODECS: { [T in LinkType]: { byte: number; codec: Codec<LinkBodies[T]> } } = {
+  hello: { byte: 1, codec: messages.Hello.codec() },
+  refused: { byte: 2, codec: messages.Refused.codec() },
+  digestAsk: { byte: 3, codec: messages.Digest.codec() },
+  digestAnswer: { byte: 4, codec: messages.Digest.codec() },
+  pullRequest: { byte: 5, codec: messages.PullRequest.codec() },
+  pullBuckets: { byte: 6, codec: messages.PullBuckets.codec() },
+  pullOpen: { byte: 7, codec: messages.PullOpen.codec() },
+  chunk: { byte: 8, codec: messages.Chunk.codec() },
+  credit: { byte: 9, codec: messages.Credit.codec() },
+  pullEnd: { byte: 10, codec: messages.PullEnd.codec() },
+  sessionEnd: { byte: 11, codec: messages.SessionEnd.codec() },
+  rangesAsk: { byte: 12, codec: messages.Ranges.codec() },
+  rangesAnswer: { byte: 13, codec: messages.Ranges.codec() },
+  resolve: { byte: 14, codec: messages.Resolve.codec() },
+  resolved: { byte: 15, codec: messages.Resolved.codec() },
+}
+
+const TYPE_OF_BYTE = new Map(
+  (Object.keys(CODECS) as LinkType[]).map((type) => [CODECS[type].byte, type]),
+)
+
+const LIMITS = {
+  actors: ENTRIES_MAX,
+  context: ENTRIES_MAX,
+  keys: ENTRIES_MAX,
+  ranges: ENTRIES_MAX,
+  keys$: { items: ENTRIES_MAX },
+}
+
+export function encodeLink<T extends LinkType>(type: T, body: Partial<LinkBodies[T]>): Uint8Array {
+  const { byte, codec } = CODECS[type]
+  const w = writer()
+  w.uint32(byte)
+  codec.encode(body as LinkBodies[T], w, { lengthDelimited: false })
+  return w.finish()
+}
+
+export function decodeLink(bytes: Uint8Array): LinkMessage | 'unknown' | 'malformed' {
+  try {
+    const r = reader(bytes)
+    const type = TYPE_OF_BYTE.get(r.uint32())
+    if (type === undefined) return 'unknown'
+    const codec = CODECS[type].codec as Codec<unknown>
+    const body = codec.decode(r, undefined, { limits: LIMITS as object })
+    return { type, body } as LinkMessage
+  } catch {
+    return 'malformed'
+  }
+}

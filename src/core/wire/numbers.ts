@@ -1,0 +1,31 @@
+/** Lists of non-negative safe integers as packed varints (LEB128). */
+import { decodeUint8Array, encodeUint8Array, encodingLength } from 'uint8-varint'
+
+export function packNumbers(numbers: readonly number[]): Uint8Array<ArrayBuffer> {
+  let length = 0
+  for (const number of numbers) length += encodingLength(number)
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (const number of numbers) {
+    encodeUint8Array(number, bytes, at)
+    at += encodingLength(number)
+  }
+  return bytes
+}
+
+/** `undefined` when the bytes are not such a list or hold more than `countMax` numbers. */
+export function unpackNumbers(bytes: Uint8Array, countMax: number): number[] | undefined {
+  const numbers: number[] = []
+  let at = 0
+  try {
+    while (at < bytes.length) {
+      const number = decodeUint8Array(bytes, at)
+      if (numbers.length === countMax || !Number.isSafeInteger(number)) return undefined
+      numbers.push(number)
+      at += encodingLength(number)
+    }
+  } catch {
+    return undefined
+  }
+  return at === bytes.length ? numbers : undefined
+}
