@@ -1,0 +1,311 @@
+/**
+ * Talks to a daemon over its control socket. Used by the command line, and by any program beside a daemon.
+ *
+ * Every method rejects with a `HearsayError`: with the daemon's own code when the daemon refused; NO_DAEMON when nothing
+ * answers at the socket; DAEMON_FAILED when what answers is not hearsay, or the connection broke under way; TIMEOUT.
+ *
+ * Each request has a connection of its own. That is cheap on a unix socket, leaves nothing to close, and no request
+ * waits behind a stream. What needs throughput goes through `write`.
+ *
+ * Streams (`list`, `export`, `watch`, `write`) are read at the caller's pace; leaving a `for await` early ends the
+ * request.
+ */
+import type {
+  Completeness,
+  DotView,
+  EntryView,
+  Mutation,
+  PeerStatus,
+  RepairReceipt,
+  SiblingView,
+  Status,
+  WatchEvent,
+  WriteOptions,
+  Written,
+} from '../daemon-api.ts'
+import type { PeerId } from '../net/transport.ts'
+import { HearsayError } from '../errors.ts'
+import { clientWrites, type WriteAnswer } from './client-writes.ts'
+import { answerText, lines, openAnswer, type Answer, type Call } from './client-http.ts'
+import * as header from './headers.ts'
+import { entryOfJson, listedOfJson, parseObject, type JsonObject, type ListedKey } from './json.ts'
+import { CLIENT_NETWORK_TIMEOUT_MS, CLIENT_TIMEOUT_MS } from './limits.ts'
+import { percentEncode } from './percent.ts'
+
+export type { WriteAnswer } from './client-writes.ts'
+export type { ImportedKey, ListedKey } from './json.ts'
+
+/** A stream of answers, and how far they can be trusted. Can be iterated once. */
+export interface Stream<T> extends AsyncIterable<T> {
+  completeness: Completeness
+}
+
+export interface Readiness {
+  /** False only while syncing. */
+  ready: boolean
+  completeness: Completeness
+}
+
+export interface Identity {
+  peerId: PeerId
+  name: string
+  version: string
+  addresses: string[]
+  cluster: { id: string; local: boolean }
+}
+
+/** The winner of a key, or that there is none; `message` then says what that means at this completeness. */
+export type Found =
+  | { found: false; completeness: Completeness; message: string }
+  | {
+      found: true
+      completeness: Completeness
+      value: Uint8Array
+      token: string
+      siblingCount: number
+      kind: SiblingView['kind']
+      dot: DotView
+      time: { ms: number; tick: number }
+      writer: string
+      expiresAt?: number
+    }
+
+export interface ListOptions {
+  prefix?: Uint8Array
+  /** Only keys after this one. */
+  after?: Uint8Array
+  /** All when absent. */
+  limit?: number
+  values?: boolean
+}
+
+export interface PutOptions extends WriteOptions {
+  /** Time to live from now on by the daemon's clock, milliseconds. Not together with `expiresAt`. */
+  ttlMs?: number
+}
+
+export class ControlClient {
+  readonly #socketPath: string
+
+  constructor(options: { socketPath: string }) {
+    this.#socketPath = options.socketPath
+  }
+
+  async ready(): Promise<Readiness> {
+    return (await this.#json({
+      method: 'GET',
+      path: '/v1/ready',
+      accept: [503],
+    })) as unknown as Readiness
+  }
+
+  async status(): Promise<Status> {
+    return (await this.#json({ method: 'GET', path: '/v1/status' })) as unknown as Status
+  }
+
+  async id(): Promise<Identity> {
+    return (await this.#json({ method: 'GET', path: '/v1/id' })) as unknown as Identity
+  }
+
+  async peers(): Promise<PeerStatus[]> {
+    return (await this.#json({ method: 'GET', path: '/v1/peers' })).peers as PeerStatus[]
+  }
+
+  /** Dials a multiaddr and waits for the link. Throws BAD_ADDRESS, CONNECT_FAILED. */
+  async connect(address: string): Promise<PeerId> {
+    const body = JSON.stringify({ address })
+    const timeoutMs = CLIENT_NETWORK_TIMEOUT_MS
+    return (await this.#json({ method: 'POST', path: '/v1/peers', body, timeoutMs })).peer as PeerId
+  }
+
+  /** Runs one repair now, with one peer or with every connected one. Throws UNKNOWN_PEER. */
+  async repair(peer?: PeerId): Promise<RepairReceipt[]> {
+    const body = JSON.stringify(peer === undefined ? {} : { peer })
+    const timeoutMs = CLIENT_NETWORK_TIMEOUT_MS
+    const answer = await this.#json({ method: 'POST', path: '/v1/repair', body, timeoutMs })
+    return answer.receipts as RepairReceipt[]
+  }
+
+  /** Prometheus text exposition. */
+  async metrics(): Promise<string> {
+    return (await this.#text({ method: 'GET', path: '/v1/metrics' })).toString('utf8')
+  }
+
+  async openapi(): Promise<JsonObject> {
+    return this.#json({ method: 'GET', path: '/v1/openapi.json' })
+  }
+
+  /** The key's winner, as raw bytes. */
+  async get(key: Uint8Array): Promise<Found> {
+    const answer = await this.#open({ method: 'GET', path: keyPath(key), accept: [404] })
+    const body = await answerText(answer)
+    const completeness = completenessOf(answer)
+    if (answer.status === 404) return { found: false, completeness, message: messageOf(body) }
+    const expiresAt = answer.header(header.EXPIRES_HEADER)
+    return {
+      found: true,
+      completeness,
+      value: body,
+      ...stampOf(answer),
+      token: header.tokenOfIfMatch(answer.header('etag')).token ?? '',
+      siblingCount: Number(answer.header(header.SIBLINGS_HEADER)),
+      ...(expiresAt === undefined ? {} : { expiresAt: Number(expiresAt) }),
+    }
+  }
+
+  /** The key with every sibling; `entry` is absent when nothing of the key is visible. */
+  async getAll(
+    key: Uint8Array,
+  ): Promise<{ completeness: Completeness; entry?: EntryView; message?: string }> {
+    const answer = await this.#open({
+      method: 'GET',
+      path: `${keyPath(key)}?all=true`,
+      accept: [404],
+    })
+    const body = await answerText(answer)
+    const completeness = completenessOf(answer)
+    if (answer.status === 404) return { completeness, message: messageOf(body) }
+    const { entry } = entryOfJson(parseObject(body.toString('utf8')))
+    return entry === undefined ? { completeness } : { completeness, entry }
+  }
+
+  async put(key: Uint8Array, value: Uint8Array, options: PutOptions = {}): Promise<Written> {
+    const path = keyPath(key) + queryOf({ ttl: options.ttlMs, 'expires-at': options.expiresAt })
+    const headers = { 'content-type': header.BYTES, ...ifMatch(options.token) }
+    return (await this.#json({ method: 'PUT', path, headers, body: value })) as unknown as Written
+  }
+
+  /** `dot` of the answer is absent when there was nothing to remove. */
+  async delete(key: Uint8Array, options: { token?: string } = {}): Promise<Written> {
+    const headers = ifMatch(options.token)
+    return (await this.#json({
+      method: 'DELETE',
+      path: keyPath(key),
+      headers,
+    })) as unknown as Written
+  }
+
+  /** Visible keys in byte order. */
+  async list(options: ListOptions = {}): Promise<Stream<ListedKey>> {
+    const { prefix, after, limit, values } = options
+    const path = `/v1/keys${queryOf({ prefix, after, limit, values })}`
+    return this.#stream({ method: 'GET', path }, listedOfJson)
+  }
+
+  /** Every key with all its siblings, as lines of JSON without their line feeds, ready to be written to a file. */
+  async export(): Promise<Stream<string>> {
+    return this.#stream({ method: 'GET', path: '/v1/export' }, (text) => text)
+  }
+
+  /**
+   * Changes from the moment this resolves until `signal` aborts or the loop is left. Ends with WATCH_OVERFLOW when the
+   * reader is too far behind, and with STOPPING when the daemon stops.
+   */
+  async watch(
+    prefix: Uint8Array,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<Stream<WatchEvent>> {
+    const path = `/v1/watch${queryOf({ prefix })}`
+    const { signal } = options
+    return this.#stream(
+      { method: 'GET', path, ...(signal === undefined ? {} : { signal }) },
+      (text) => entryOfJson(parseObject(text)),
+    )
+  }
+
+  /**
+   * Sends mutations as they come and answers each, in order, after its commit; many are under way at once. A refused
+   * mutation is an answer with `error`, and the stream goes on. Rejects only when the stream itself breaks: what was not
+   * answered then may be written or not.
+   *
+   * Mutations are taken from the iterable while the answers are being read: a caller that stops reading stops writing.
+   */
+  write(mutations: AsyncIterable<Mutation> | Iterable<Mutation>): AsyncIterable<WriteAnswer> {
+    return clientWrites(this.#socketPath, mutations)
+  }
+
+  #open(call: Call): Promise<Answer> {
+    return openAnswer(this.#socketPath, call)
+  }
+
+  async #text(call: Call): Promise<Buffer> {
+    return answerText(await this.#open({ timeoutMs: CLIENT_TIMEOUT_MS, ...call }))
+  }
+
+  async #json(call: Call): Promise<JsonObject> {
+    const json = typeof call.body === 'string' ? { 'content-type': 'application/json' } : {}
+    const text = await this.#text({ ...call, headers: { ...json, ...call.headers } })
+    return parseAnswer(text)
+  }
+
+  async #stream<T>(call: Call, decode: (line: string) => T): Promise<Stream<T>> {
+    const answer = await this.#open(call).catch((error: unknown) => {
+      call.signal?.throwIfAborted()
+      throw error
+    })
+    return {
+      completeness: completenessOf(answer),
+      async *[Symbol.asyncIterator]() {
+        try {
+          for await (const line of lines(answer)) yield decode(line)
+        } catch (error) {
+          // The caller ended it, so that it broke off is no news.
+          if (call.signal?.aborted !== true) throw error
+        }
+      },
+    }
+  }
+}
+
+function parseAnswer(body: Buffer): JsonObject {
+  try {
+    return parseObject(body.toString('utf8'))
+  } catch (cause) {
+    throw new HearsayError('DAEMON_FAILED', 'the daemon answered with something that is not JSON', {
+      cause,
+    })
+  }
+}
+
+function messageOf(body: Buffer): string {
+  return String(parseAnswer(body).message)
+}
+
+function keyPath(key: Uint8Array): string {
+  return `/v1/keys/${percentEncode(key)}`
+}
+
+function queryOf(parameters: Record<string, Uint8Array | number | boolean | undefined>): string {
+  const parts: string[] = []
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value === undefined || value === false) continue
+    parts.push(`${name}=${value instanceof Uint8Array ? percentEncode(value) : value}`)
+  }
+  return parts.length === 0 ? '' : `?${parts.join('&')}`
+}
+
+function ifMatch(token: string | undefined): Record<string, string> {
+  return token === undefined ? {} : { 'if-match': header.etag(token) }
+}
+
+function completenessOf(answer: Answer): Completeness {
+  const text = answer.header(header.COMPLETENESS_HEADER)
+  const completeness = header.completenessOfHeader(text)
+  if (completeness !== undefined) return completeness
+  throw new HearsayError(
+    'DAEMON_FAILED',
+    `the daemon's answer does not say how complete it is (${header.COMPLETENESS_HEADER}: ${text}); are client and daemon of the same version?`,
+  )
+}
+
+/** What the headers of a raw answer say of the winner. */
+function stampOf(answer: Answer): Pick<SiblingView, 'dot' | 'kind' | 'time' | 'writer'> {
+  const [ms, tick] = (answer.header(header.TIME_HEADER) ?? '').split('.')
+  const [actor = '', counter] = (answer.header(header.DOT_HEADER) ?? '').split(':')
+  return {
+    dot: { actor, counter: Number(counter) },
+    kind: answer.header(header.KIND_HEADER) === 'register' ? 'register' : 'unknown',
+    time: { ms: Number(ms), tick: Number(tick) },
+    writer: answer.header(header.WRITER_HEADER) ?? '',
+  }
+}

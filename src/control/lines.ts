@@ -1,0 +1,105 @@
+/**
+ * Splits a stream of bytes into lines, for newline-delimited JSON in both directions.
+ *
+ * Lines end with a line feed; the last one may lack it. Numbers count from 1 and count blank lines too, as editors do.
+ * A line that is too long is passed over to its end without being held, and a line that is not UTF-8 is not repaired
+ * with replacement characters: both come out as faults, in their place.
+ */
+import { isUtf8 } from 'node:buffer'
+
+export type LineFault = 'too-long' | 'not-utf8'
+
+export interface Line {
+  number: number
+  text: string
+  fault?: LineFault
+}
+
+const LINE_FEED = 10
+
+export class LineSplitter {
+  readonly #lineBytesMax: number
+  #carried: Buffer[] = []
+  #carriedBytes = 0
+  #skipping = false
+  #number = 0
+
+  constructor(lineBytesMax: number) {
+    this.#lineBytesMax = lineBytesMax
+  }
+
+  /** Bytes of the unfinished line. */
+  get carriedBytes(): number {
+    return this.#carriedBytes
+  }
+
+  push(chunk: Buffer): Line[] {
+    const lines: Line[] = []
+    const first = chunk.indexOf(LINE_FEED)
+    if (first === -1) {
+      this.#carry(chunk)
+      return lines
+    }
+    this.#carry(chunk.subarray(0, first))
+    this.#finishCarried(lines)
+    const last = chunk.lastIndexOf(LINE_FEED)
+    if (last > first) this.#split(chunk.subarray(first + 1, last), lines)
+    this.#carry(chunk.subarray(last + 1))
+    return lines
+  }
+
+  /** The unfinished line, when the stream has ended. */
+  end(): Line[] {
+    const lines: Line[] = []
+    if (this.#carriedBytes > 0 || this.#skipping) this.#finishCarried(lines)
+    return lines
+  }
+
+  /** Drops the unfinished line and what is still to come of it; it comes out as too long. */
+  skip(): void {
+    this.#skipping = true
+    this.#carried = []
+    this.#carriedBytes = 0
+  }
+
+  #carry(part: Buffer): void {
+    if (this.#skipping || part.length === 0) return
+    if (this.#carriedBytes + part.length > this.#lineBytesMax) return this.skip()
+    this.#carried.push(part)
+    this.#carriedBytes += part.length
+  }
+
+  #finishCarried(lines: Line[]): void {
+    const [only] = this.#carried
+    const bytes = this.#carried.length === 1 && only ? only : Buffer.concat(this.#carried)
+    if (this.#skipping) lines.push({ number: ++this.#number, text: '', fault: 'too-long' })
+    else this.#split(bytes, lines)
+    this.#carried = []
+    this.#carriedBytes = 0
+    this.#skipping = false
+  }
+
+  /** Whole lines without the final line feed. */
+  #split(bytes: Buffer, lines: Line[]): void {
+    if (isUtf8(bytes)) {
+      for (const text of bytes.toString('utf8').split('\n')) this.#emit(text, bytes.length, lines)
+      return
+    }
+    let start = 0
+    while (start <= bytes.length) {
+      const found = bytes.indexOf(LINE_FEED, start)
+      const line = bytes.subarray(start, found === -1 ? bytes.length : found)
+      if (isUtf8(line)) this.#emit(line.toString('utf8'), line.length, lines)
+      else lines.push({ number: ++this.#number, text: '', fault: 'not-utf8' })
+      start += line.length + 1
+    }
+  }
+
+  /** `bytesAtMost` saves measuring lines that cannot be too long. */
+  #emit(text: string, bytesAtMost: number, lines: Line[]): void {
+    const number = ++this.#number
+    if (bytesAtMost > this.#lineBytesMax && Buffer.byteLength(text) > this.#lineBytesMax) {
+      lines.push({ number, text: '', fault: 'too-long' })
+    } else lines.push({ number, text })
+  }
+}
