@@ -11,6 +11,7 @@ import leven from 'leven'
 import type * as z from 'zod'
 
 import { HearsayError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
 import { defaultConfig, defaultDataDir, surroundings } from './config.ts'
 import type { DaemonConfig, Surroundings } from './config.ts'
 import { knobPaths, settingsSchema } from './schema.ts'
@@ -33,18 +34,18 @@ export interface Sources {
   at?: Surroundings
 }
 
-/** Throws BAD_CONFIG. */
+/** Throws BAD_CONFIG, and BAD_ARGUMENT for what a flag says. */
 export function resolveConfig(sources: Sources = {}): DaemonConfig {
   const at = sources.at ?? surroundings()
   const cwd = sources.cwd ?? process.cwd()
   const file = sources.file ?? at.env['HEARSAY_CONFIG']
   const layers = [
     file === undefined || file === '' ? {} : fromFile(path.resolve(cwd, file), file, at.home),
-    fromStatements(fromEnvironment(at.env), cwd, at.home),
-    fromStatements(sources.flags ?? [], cwd, at.home),
+    fromStatements(fromEnvironment(at.env), 'BAD_CONFIG', cwd, at.home),
+    fromStatements(sources.flags ?? [], 'BAD_ARGUMENT', cwd, at.home),
   ]
   const said = layers.reduce<Settings>((below, above) => overlay(below, above), {})
-  const config = overlay(defaultConfig(said.data ?? defaultDataDir(at), at), said) as DaemonConfig
+  const config = overlay<DaemonConfig>(defaultConfig(said.data ?? defaultDataDir(at), at), said)
   checkTogether(config)
   return config
 }
@@ -64,7 +65,12 @@ function fromEnvironment(env: Surroundings['env']): Statement[] {
   })
 }
 
-function fromStatements(statements: readonly Statement[], dir: string, home: string): Settings {
+function fromStatements(
+  statements: readonly Statement[],
+  code: ErrorCode,
+  dir: string,
+  home: string,
+): Settings {
   const raw: Record<string, unknown> = {}
   for (const { path: knob, value } of statements) {
     let section = raw
@@ -75,7 +81,7 @@ function fromStatements(statements: readonly Statement[], dir: string, home: str
   }
   const result = settingsSchema({ dir, home }).safeParse(raw)
   if (result.success) return result.data ?? {}
-  throw refuse(result.error.issues, (issue) => {
+  throw refuse(code, result.error.issues, (issue) => {
     const by = statements.find(({ path: knob }) => knob.every((key, i) => key === issue.path[i]))
     return `${by?.by ?? 'settings'}: ${issue.message}`
   })
@@ -86,7 +92,7 @@ function fromFile(file: string, shown: string, home: string): Settings {
   const schema = settingsSchema({ dir: path.dirname(file), home })
   const result = schema.safeParse(withoutNulls(yaml.content))
   if (result.success) return result.data ?? {}
-  throw refuse(result.error.issues, (issue) => {
+  throw refuse('BAD_CONFIG', result.error.issues, (issue) => {
     const at = issue.path.map(String)
     if (issue.code !== 'unrecognized_keys') {
       return `${[yaml.where(issue.path), ...(at.length > 0 ? [at.join('.')] : [])].join(': ')}: ${issue.message}`
@@ -108,6 +114,7 @@ function withoutNulls(value: unknown): unknown {
 }
 
 function refuse(
+  code: ErrorCode,
   issues: readonly z.core.$ZodIssue[],
   describe: (issue: z.core.$ZodIssue) => string,
 ): HearsayError {
@@ -116,12 +123,13 @@ function refuse(
     others.length === 0
       ? ''
       : ` (and ${others.length} more ${others.length === 1 ? 'problem' : 'problems'})`
-  return new HearsayError('BAD_CONFIG', (first === undefined ? '' : describe(first)) + more)
+  return new HearsayError(code, (first === undefined ? '' : describe(first)) + more)
 }
 
-/** Knobs that `key` in the section `at` may have meant: one spelt much like it there, or one of its name elsewhere. */
+const plain = (text: string) => text.toLowerCase().replace(/[_-]/g, '')
+
+/** The knob that `key` in the section `at` may have meant: one spelt much like it there, or one of its name elsewhere. */
 function suggest(at: readonly string[], key: string): string {
-  const plain = (text: string) => text.toLowerCase().replace(/[_-]/g, '')
   const knobs = knobPaths()
   const siblings = new Set(
     knobs

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { parse } from 'yaml'
 
 import { defaultConfig, defaultDataDir, defaultSocket } from '../../src/config/config.ts'
@@ -23,6 +23,26 @@ const user: Surroundings = {
 const withEnv = (env: Record<string, string>): Surroundings => ({ ...user, env })
 const root: Surroundings = { ...user, root: true, home: '/root' }
 
+/** The message of the refusal that `attempt` throws. */
+function messageOf(attempt: () => unknown, code = 'BAD_CONFIG'): string {
+  let message = ''
+  assert.throws(attempt, (error) => {
+    assert(error instanceof HearsayError, String(error))
+    assert.equal(error.code, code)
+    message = error.message
+    return true
+  })
+  return message
+}
+
+const refusalOf = (file: string) => messageOf(() => resolveConfig({ file, at: user }))
+
+const flag = (knob: string, value: unknown): Statement => ({
+  path: knob.split('.'),
+  value,
+  by: `--${knob}`,
+})
+
 describe('config', () => {
   let dir: string
 
@@ -41,16 +61,8 @@ describe('config', () => {
   const resolve = (lines: string[], env: Record<string, string> = {}, flags: Statement[] = []) =>
     resolveConfig({ file: fileOf(...lines), flags, at: withEnv(env), cwd: '/here' })
 
-  function refusal(lines: string[], env?: Record<string, string>, flags?: Statement[]): string {
-    try {
-      resolve(lines, env, flags)
-    } catch (error) {
-      assert(error instanceof HearsayError, String(error))
-      assert.equal(error.code, 'BAD_CONFIG')
-      return error.message.replaceAll(dir + path.sep, '')
-    }
-    assert.fail('accepted')
-  }
+  const refusal = (lines: string[], env?: Record<string, string>) =>
+    messageOf(() => resolve(lines, env)).replaceAll(dir + path.sep, '')
 
   describe('config/default.yaml', () => {
     const file = 'config/default.yaml'
@@ -110,12 +122,6 @@ describe('config', () => {
   })
 
   describe('precedence', () => {
-    const flag = (knob: string, value: unknown): Statement => ({
-      path: knob.split('.'),
-      value,
-      by: `--${knob}`,
-    })
-
     it('is flag, environment, file, default', () => {
       const file = ['name: file', 'repair: {interval: 7s, sessionsMax: 2}', 'log: {level: warn}']
       const env = { HEARSAY_NAME: 'env', HEARSAY_REPAIR_INTERVAL: '8s', HEARSAY_LOG_LEVEL: '' }
@@ -300,19 +306,11 @@ describe('config', () => {
 
     it('what a flag says', () => {
       const flags = [{ path: ['log', 'level'], value: 'loud', by: '--log-level' }]
-      assert.match(refusal([], {}, flags), /^--log-level: expected one of .*found loud$/)
+      const message = messageOf(() => resolve([], {}, flags), 'BAD_ARGUMENT')
+      assert.match(message, /^--log-level: expected one of .*found loud$/)
     })
 
     it('a file that is not there, is a directory, is no text, or is no file of settings', () => {
-      const refusalOf = (file: string) => {
-        try {
-          resolveConfig({ file, at: user })
-        } catch (error) {
-          assert(error instanceof HearsayError)
-          return error.message
-        }
-        assert.fail('accepted')
-      }
       assert.equal(refusalOf('/nowhere/x.yaml'), '/nowhere/x.yaml: no such file or directory')
       assert.match(refusalOf(dir), /illegal operation on a directory/)
       const file = path.join(dir, 'bytes')
@@ -347,10 +345,9 @@ describe('config', () => {
     })
 
     it('any text at all with BAD_CONFIG, never with another error', () => {
-      const scraps = fc.constantFrom(
-        ...['repair', 'interval', 'listen', ':', ' ', '\n', '  ', '- ', '[', ']', '{', '}', '5s'],
-        ...['*a', '&a', '!!binary', '"', "'", '|', '#', '\t', '0o600', '~', '__proto__', '<<', '?'],
-      )
+      const tokens =
+        "repair interval listen : [ ] { } 5s *a &a !!binary ' | # 0o600 ~ __proto__ << ?".split(' ')
+      const scraps = fc.constantFrom(...tokens, ' ', '  ', '\n', '- ', '"', '\t')
       fc.assert(
         fc.property(fc.array(scraps, { maxLength: 12 }), (parts) => {
           try {

@@ -29,14 +29,17 @@ describe('key file', () => {
   }
 
   function refusal(): string {
-    try {
-      readKeyFile(file)
-    } catch (error) {
-      assert(error instanceof HearsayError, String(error))
-      assert.equal(error.code, 'BAD_KEY_FILE')
-      return error.message.replaceAll(dir + path.sep, '')
-    }
-    assert.fail('accepted')
+    let message = ''
+    assert.throws(
+      () => readKeyFile(file),
+      (error) => {
+        assert(error instanceof HearsayError, String(error))
+        assert.equal(error.code, 'BAD_KEY_FILE')
+        message = error.message.replaceAll(dir + path.sep, '')
+        return true
+      },
+    )
+    return message
   }
 
   const A = '0123456789abcdef'
