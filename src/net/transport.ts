@@ -3,7 +3,10 @@
  *
  * A *link* to a peer is up when messages can pass both ways and down when they cannot; at most one link per peer. Over a
  * link travel messages, whole and in order within a lane, until it goes down; what was under way then is lost. Gossip
- * is best effort: a payload reaches each subscriber several times, once, or never.
+ * is best effort: a payload reaches each subscriber once or never, its author not at all.
+ *
+ * Handlers are called synchronously, one at a time, never from inside a call of this port, and never after `close` was
+ * called. Messages of a peer come only between its `linkUp` and its `linkDown`.
  *
  * Every implementation passes `test/contract/transport.ts`.
  */
@@ -37,6 +40,8 @@ export interface TransportHandlers {
   linkDown(peer: PeerId, reason: string): void
   message(peer: PeerId, bytes: Uint8Array): void
   gossip(author: PeerId, bytes: Uint8Array): GossipVerdict
+  /** Another process runs under this peer's identity: a copied data directory. Called at each meeting. */
+  duplicateIdentity?(address: string): void
 }
 
 export interface Neighbour {
@@ -64,17 +69,22 @@ export interface TransportCounters {
   gossipBytesReceived: number
   gossipStreamsReopened: number
   dialsFailed: number
+  /** Links ended because the peer broke the framing. */
+  protocolViolations: number
 }
 
 export interface Transport {
   readonly self: PeerId
   /** Multiaddrs, with peer id, under which others can dial this peer. Known after `start`. */
   addresses(): string[]
-  /** Begins to listen and to dial. Throws LISTEN_FAILED. Handlers are called synchronously, never before this returns a promise. */
+  /** Begins to listen and to dial. Throws LISTEN_FAILED. */
   start(handlers: TransportHandlers): Promise<void>
-  /** Queues a message; false if there is no link or no room, and then the message is dropped and counted. */
+  /**
+   * Queues a message; false if there is no link or no room, and then the message is dropped and counted. The bytes belong
+   * to the transport from then on and must not change. A message above MESSAGE_BYTES_MAX is a TypeError.
+   */
   send(peer: PeerId, lane: Lane, bytes: Uint8Array): boolean
-  /** Best effort to every subscriber; never throws, never blocks. */
+  /** Best effort to every subscriber; never throws, never blocks. A payload above GOSSIP_BYTES_MAX is dropped and counted. */
   publish(bytes: Uint8Array): void
   /** Dials and waits for the link. Remembers the address. Throws BAD_ADDRESS, CONNECT_FAILED (naming the likely cause). */
   connect(address: string): Promise<PeerId>
@@ -82,5 +92,6 @@ export interface Transport {
   disconnect(peer: PeerId, reason: string, retryAfterMs: number): void
   neighbours(): Neighbour[]
   counters(): TransportCounters
+  /** Ends every link without a call of `linkDown`, and gives back what the transport holds. */
   close(): Promise<void>
 }

@@ -1,0 +1,135 @@
+/**
+ * The gossip topic, and the watchdog over gossipsub's streams.
+ *
+ * gossipsub opens one stream to each neighbour when it meets it, and never again while the connection stays up. Whatever
+ * closes that stream (a reset, an oversized burst, the close of one of two connections to the same peer) silences the
+ * pair for good while everything still looks connected. So the streams are watched: a missing one of ours is opened
+ * again at once; when the peer's stays missing, only a new connection makes the peer open it.
+ *
+ * This is the only file that uses gossipsub's runtime surface beyond its published interface.
+ */
+import { gossipsub, TopicValidatorResult } from '@chainsafe/libp2p-gossipsub'
+import type { GossipSub } from '@chainsafe/libp2p-gossipsub'
+import type { PeerId, Stream } from '@libp2p/interface'
+import type { GossipVerdict } from './transport.ts'
+
+/** What gossipsub's object has at run time, in the version that package.json names. */
+interface GossipSubInternals {
+  streamsOutbound: Map<string, { rawStream: Stream }>
+  streamsInbound: Map<string, { rawStream: Stream }>
+  peers: Map<string, PeerId>
+  connect(peer: string): Promise<void>
+}
+
+export interface GossipTuning {
+  /** gossipsub's own tick. */
+  heartbeatIntervalMs: number
+}
+
+/**
+ * The service. Sizes: a payload has at most 64 KiB, so a full answer to an IWANT of a few seconds' messages stays below
+ * the 4 MiB that one RPC may have; both limits must be equal on all peers. Scores by address and behaviour are off: a
+ * fleet shares addresses, and its members are admitted by a secret.
+ */
+export function gossipService(topic: string, tuning: GossipTuning): ReturnType<typeof gossipsub> {
+  return gossipsub({
+    globalSignaturePolicy: 'StrictSign',
+    fallbackToFloodsub: false,
+    emitSelf: false,
+    allowPublishToZeroTopicPeers: true,
+    ignoreDuplicatePublishError: true,
+    allowedTopics: [topic],
+    floodPublish: true,
+    batchPublish: true,
+    doPX: false,
+    heartbeatInterval: tuning.heartbeatIntervalMs,
+    mcacheLength: 6,
+    mcacheGossip: 4,
+    seenTTL: 120_000,
+    maxOutboundBufferSize: 16 * 1024 * 1024,
+    maxInboundDataLength: 4 * 1024 * 1024,
+    scoreParams: { IPColocationFactorWeight: 0, behaviourPenaltyWeight: 0 },
+  })
+}
+
+const VERDICTS: Record<GossipVerdict, TopicValidatorResult> = {
+  forward: TopicValidatorResult.Accept,
+  ignore: TopicValidatorResult.Ignore,
+  reject: TopicValidatorResult.Reject,
+}
+
+/** Looks in a row at which a peer's stream is missing before its connections are closed. */
+const WATCHDOG_STRIKES = 3
+
+export class Gossip {
+  readonly #gossipsub: GossipSub & GossipSubInternals
+  readonly #topic: string
+  /** Peers whose streams were not all open, with the number of looks in a row. */
+  readonly #strikes = new Map<string, number>()
+
+  constructor(service: GossipSub, topic: string) {
+    this.#gossipsub = service as GossipSub & GossipSubInternals
+    this.#topic = topic
+  }
+
+  /** From now on `take` sees each payload of another peer once, before it is forwarded, with its verified author. */
+  subscribe(take: (author: string, bytes: Uint8Array) => GossipVerdict): void {
+    this.#gossipsub.topicValidators.set(this.#topic, (_source, message) =>
+      message.type === 'signed'
+        ? VERDICTS[take(message.from.toString(), message.data)]
+        : TopicValidatorResult.Reject,
+    )
+    this.#gossipsub.subscribe(this.#topic)
+  }
+
+  async publish(bytes: Uint8Array): Promise<void> {
+    await this.#gossipsub.publish(this.#topic, bytes)
+  }
+
+  /** Whether the streams to and from a peer are open. */
+  isOpen(peer: string): boolean {
+    const { peers, streamsOutbound, streamsInbound } = this.#gossipsub
+    return (
+      peers.has(peer) &&
+      streamsOutbound.get(peer)?.rawStream.status === 'open' &&
+      streamsInbound.get(peer)?.rawStream.status === 'open'
+    )
+  }
+
+  /** Opens our stream to a connected peer if it is missing; says whether that was needed. */
+  reopen(peer: string): boolean {
+    const { peers, streamsOutbound } = this.#gossipsub
+    if (peers.has(peer) && streamsOutbound.has(peer)) return false
+    // Runs gossipsub's own hook for a new neighbour over the connection that is there. If there is none any more, the
+    // next connection opens the stream by itself.
+    this.#gossipsub.connect(peer).catch(() => {})
+    return true
+  }
+
+  /**
+   * One look at the given linked peers. Opens what is missing of ours; returns how many streams that were, and the peers
+   * whose own streams stay missing, for which only a new connection helps.
+   */
+  watch(linked: readonly string[]): { reopened: number; hopeless: string[] } {
+    let reopened = 0
+    const hopeless: string[] = []
+    const current = new Set(linked)
+    for (const peer of this.#strikes.keys()) if (!current.has(peer)) this.#strikes.delete(peer)
+    for (const peer of linked) {
+      if (this.isOpen(peer)) {
+        this.#strikes.delete(peer)
+        continue
+      }
+      const strikes = (this.#strikes.get(peer) ?? 0) + 1
+      this.#strikes.set(peer, strikes)
+      if (strikes > WATCHDOG_STRIKES) {
+        this.#strikes.delete(peer)
+        hopeless.push(peer)
+      } else if (strikes > 1 && this.reopen(peer)) {
+        // The first look may fall into the moment in which a new neighbour's streams are just being opened.
+        reopened++
+      }
+    }
+    return { reopened, hopeless }
+  }
+}

@@ -1,0 +1,460 @@
+/**
+ * The transport over libp2p: TCP, Noise bound to the fleet's admission secrets, yamux, gossipsub.
+ *
+ * Each part has its file: `admission.ts` who may connect, `node.ts` the settings of libp2p, `links.ts` and `link.ts` the
+ * messages between two peers, `frames.ts` their form on the wire, `gossip.ts` the topic and its watchdog, `dialler.ts`
+ * and `address-book.ts` who is dialled. This file ties them together.
+ *
+ * A link is up a few milliseconds after its connection; gossip flows between the two after 50 to 150 ms more, and what is
+ * published before that does not reach the peer.
+ */
+import { randomBytes } from 'node:crypto'
+import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
+import type { Connection, IdentifyResult, PrivateKey } from '@libp2p/interface'
+import { HearsayError } from '../errors.ts'
+import { admissionEncrypters, assertListenAllowed } from './admission.ts'
+import type { AdmissionSecret } from './admission.ts'
+import { AddressBook } from './address-book.ts'
+import { parseAddress } from './addresses.ts'
+import { connectFailed } from './connect-errors.ts'
+import { Dialler } from './dialler.ts'
+import type { DialTuning } from './dialler.ts'
+import { Gossip } from './gossip.ts'
+import { LINK_PROTOCOL, LINK_STREAMS_MAX } from './link.ts'
+import { Links } from './links.ts'
+import type { LinksTuning } from './links.ts'
+import type { Log } from './log.ts'
+import { createNode } from './node.ts'
+import type { Node, NodeTuning } from './node.ts'
+import { GOSSIP_BYTES_MAX, MESSAGE_BYTES_MAX } from './transport.ts'
+import type {
+  GossipVerdict,
+  Lane,
+  Neighbour,
+  PeerId,
+  Transport,
+  TransportCounters,
+  TransportHandlers,
+} from './transport.ts'
+
+export interface Libp2pTransportTuning extends NodeTuning, LinksTuning, DialTuning {
+  /** The watchdog looks at the gossip streams this often. */
+  watchdogIntervalMs: number
+}
+
+export const TUNING_DEFAULTS: Libp2pTransportTuning = {
+  heartbeatIntervalMs: 1_000,
+  pingIntervalMs: 15_000,
+  dialTimeoutMs: 10_000,
+  addressDialTimeoutMs: 5_000,
+  connectionsMax: 300,
+  linkSetupMs: 10_000,
+  sendStallMs: 30_000,
+  settleMs: 1_000,
+  reopenMs: 200,
+  dialBackoffMinMs: 500,
+  dialBackoffMaxMs: 30_000,
+  linksWanted: 24,
+  watchdogIntervalMs: 2_000,
+}
+
+export interface Libp2pTransportOptions {
+  privateKey: PrivateKey
+  /** Multiaddrs to listen on; none makes a peer that only dials. */
+  listen: string[]
+  /** Multiaddrs to tell others instead of those listened on. */
+  announce?: string[]
+  /** Addresses that are dialled for as long as the transport runs; a peer id at the end is optional. */
+  bootstrap: string[]
+  /** The gossip topic. */
+  topic: string
+  /** The first is offered first when dialling; all are accepted. None: loopback only. */
+  admission: AdmissionSecret[]
+  log: Log
+  /** Where known peers are kept; without it they are forgotten at the end. */
+  addressBookFile?: string
+  tuning?: Partial<Libp2pTransportTuning>
+}
+
+/** Throws BAD_ADDRESS, and LISTEN_FAILED for an open address without a network key. */
+export function createLibp2pTransport(options: Libp2pTransportOptions): Transport {
+  return new Libp2pTransport(options)
+}
+
+/** How often peers that are gone are removed from libp2p's store. */
+const SWEEP_INTERVAL_MS = 60_000
+const NONCE_BYTES = 16
+
+/** What exists only while the transport runs. */
+interface Running {
+  node: Node
+  links: Links
+  gossip: Gossip
+  dialler: Dialler
+  book: AddressBook
+  handlers: TransportHandlers
+  timers: NodeJS.Timeout[]
+}
+
+class Libp2pTransport implements Transport {
+  readonly self: PeerId
+  readonly #options: Libp2pTransportOptions
+  readonly #tuning: Libp2pTransportTuning
+  readonly #log: Log
+  readonly #counters = zeroCounters()
+  readonly #nonce = randomBytes(NONCE_BYTES)
+  /** What each connected peer drew at its start. */
+  readonly #nonces = new Map<PeerId, string>()
+  /** Addresses that led to this process. */
+  readonly #ownAddresses = new Set<string>()
+  #running: Running | undefined
+  #started = false
+
+  constructor(options: Libp2pTransportOptions) {
+    for (const address of [...options.listen, ...(options.announce ?? []), ...options.bootstrap]) {
+      parseAddress(address)
+    }
+    assertListenAllowed(options.admission, options.listen)
+    this.self = peerIdFromPrivateKey(options.privateKey).toString()
+    this.#options = options
+    this.#tuning = { ...TUNING_DEFAULTS, ...options.tuning }
+    this.#log = options.log
+  }
+
+  addresses(): string[] {
+    return this.#running?.node.getMultiaddrs().map(String) ?? []
+  }
+
+  async start(handlers: TransportHandlers): Promise<void> {
+    if (this.#started) throw new TypeError('a transport is started once')
+    this.#started = true
+    const { options, tuning, log } = {
+      options: this.#options,
+      tuning: this.#tuning,
+      log: this.#log,
+    }
+    const node = await createNode({
+      privateKey: options.privateKey,
+      listen: options.listen,
+      announce: options.announce ?? [],
+      topic: options.topic,
+      encrypters: admissionEncrypters(options.admission, this.#nonce, (handshake) =>
+        this.#handshake(handshake),
+      ),
+      tuning,
+    })
+    const book = await AddressBook.open(options.addressBookFile, log)
+    const gossip = new Gossip(node.services.pubsub, options.topic)
+    const links = new Links({
+      self: this.self,
+      connections: (peer) => node.getConnections(peerIdFromString(peer)),
+      tuning,
+      counters: this.#counters,
+      events: {
+        up: (peer, connection) => this.#linkUp(peer, connection),
+        down: (peer, reason, stable) => this.#linkDown(peer, reason, stable),
+        message: (peer, bytes) => this.#guard('message', () => handlers.message(peer, bytes)),
+        connectionsChanged: (peer) => this.#connectionsChanged(peer),
+      },
+      log,
+    })
+    const dialler = new Dialler(options.bootstrap, {
+      dial: (addresses) => this.#dial(addresses),
+      isUp: (peer) => links.isUp(peer),
+      linkCount: () => links.count(),
+      isOwn: (address) => this.#ownAddresses.has(endpointOf(address)),
+      book,
+      tuning,
+      log,
+    })
+    this.#running = { node, links, gossip, dialler, book, handlers, timers: [] }
+    node.addEventListener('connection:open', ({ detail }) => links.connectionOpened(detail))
+    node.addEventListener('connection:close', ({ detail }) => links.connectionClosed(detail))
+    node.addEventListener('peer:identify', ({ detail }) => this.#identified(detail))
+    try {
+      await node.handle(
+        LINK_PROTOCOL,
+        (stream, connection) => links.streamOpened(stream, connection),
+        {
+          maxInboundStreams: LINK_STREAMS_MAX,
+          maxOutboundStreams: LINK_STREAMS_MAX,
+        },
+      )
+      await node.start()
+    } catch (error) {
+      await this.close()
+      throw listenFailed(options.listen, error)
+    }
+    gossip.subscribe((author, bytes) => this.#gossip(author, bytes))
+    this.#running.timers.push(
+      setInterval(() => this.#watchGossip(), tuning.watchdogIntervalMs),
+      setInterval(() => void this.#sweep(), SWEEP_INTERVAL_MS),
+    )
+    dialler.start()
+  }
+
+  send(peer: PeerId, lane: Lane, bytes: Uint8Array): boolean {
+    if (bytes.byteLength > MESSAGE_BYTES_MAX) {
+      throw new TypeError(`a message of ${bytes.byteLength} bytes is above ${MESSAGE_BYTES_MAX}`)
+    }
+    const taken = this.#running?.links.send(peer, lane, bytes) ?? false
+    if (!taken) this.#counters.messagesDropped++
+    return taken
+  }
+
+  publish(bytes: Uint8Array): void {
+    if (this.#running === undefined || bytes.byteLength > GOSSIP_BYTES_MAX) {
+      this.#counters.messagesDropped++
+      return
+    }
+    this.#counters.gossipPublished++
+    this.#counters.gossipBytesPublished += bytes.byteLength
+    this.#running.gossip.publish(bytes).catch((error: unknown) => {
+      this.#log.debug({ err: error }, 'gossip not published')
+    })
+  }
+
+  async connect(text: string): Promise<PeerId> {
+    const { peer } = parseAddress(text)
+    const running = this.#running
+    if (running === undefined) throw connectFailed(text, new Error('this daemon is stopping'))
+    if (peer !== undefined) {
+      running.dialler.release(peer)
+      if (running.links.isUp(peer)) return peer
+    }
+    try {
+      return await this.#dial([text])
+    } catch (error) {
+      throw connectFailed(text, error)
+    }
+  }
+
+  disconnect(peer: PeerId, reason: string, retryAfterMs: number): void {
+    this.#running?.dialler.hold(peer, retryAfterMs)
+    this.#running?.links.hangUp(peer, reason)
+  }
+
+  neighbours(): Neighbour[] {
+    const running = this.#running
+    if (running === undefined) return []
+    return [...running.links.entries()].map(([peer, { connection, upAt }]) => ({
+      peer,
+      address: String(connection.remoteAddr),
+      direction: connection.direction,
+      connectedAt: upAt,
+      gossip: running.gossip.isOpen(peer),
+    }))
+  }
+
+  counters(): TransportCounters {
+    return { ...this.#counters }
+  }
+
+  async close(): Promise<void> {
+    const running = this.#running
+    this.#started = true
+    if (running === undefined) return
+    this.#running = undefined
+    for (const timer of running.timers) clearInterval(timer)
+    running.dialler.stop()
+    running.links.close()
+    await running.node.stop()
+    await running.book.close()
+  }
+
+  /** Dials and waits for the link. */
+  async #dial(addresses: string[]): Promise<PeerId> {
+    const running = this.#running
+    if (running === undefined) throw new Error('the transport is closed')
+    const { node, links, book } = running
+    let connection: Connection
+    try {
+      // libp2p refuses to dial its own peer id by name; without it the handshake tells who is there.
+      const targets = addresses.map((address) => {
+        const { multiaddr, endpoint, peer } = parseAddress(address)
+        return peer === this.self ? endpoint : multiaddr
+      })
+      connection = await node.dial(targets, {
+        signal: AbortSignal.timeout(this.#tuning.dialTimeoutMs),
+      })
+    } catch (error) {
+      this.#counters.dialsFailed++
+      throw error
+    }
+    const peer = connection.remotePeer.toString()
+    try {
+      await links.whenUp(peer)
+    } catch (error) {
+      this.#counters.dialsFailed++
+      throw error
+    }
+    if (connection.status === 'open') book.saw(peer, [endpointOf(String(connection.remoteAddr))])
+    return peer
+  }
+
+  #handshake(handshake: {
+    peer: PeerId
+    address: string
+    nonce: string | undefined
+    direction: 'inbound' | 'outbound'
+  }): void {
+    const { peer, address, nonce } = handshake
+    if (nonce === undefined) return
+    if (peer === this.self) {
+      if (nonce === this.#nonce.toString('hex')) {
+        if (handshake.direction === 'outbound') this.#ownAddresses.add(endpointOf(address))
+        return
+      }
+      this.#log.error({ address }, 'another process runs under the identity of this one')
+      queueMicrotask(() => {
+        const handlers = this.#running?.handlers
+        this.#guard('duplicateIdentity', () => handlers?.duplicateIdentity?.(address))
+      })
+      return
+    }
+    const before = this.#nonces.get(peer)
+    this.#nonces.set(peer, nonce)
+    // A peer that was restarted leads its new connections itself; its old ones only look alive.
+    if (before !== undefined && before !== nonce) {
+      this.#running?.links.hangUp(peer, 'the peer was restarted')
+    }
+  }
+
+  #linkUp(peer: PeerId, connection: Connection): void {
+    const running = this.#running
+    if (running === undefined) return
+    running.book.saw(peer, [])
+    running.dialler.linkUp()
+    const address = String(connection.remoteAddr)
+    this.#log.info({ peer, address }, 'link up')
+    this.#guard('linkUp', () => running.handlers.linkUp(peer, address))
+  }
+
+  #linkDown(peer: PeerId, reason: string, stable: boolean): void {
+    this.#running?.dialler.linkDown(peer, stable)
+    this.#log.info({ peer, reason }, 'link down')
+    // A link may end inside a call of `send` or `disconnect`; handlers are not called from there.
+    queueMicrotask(() => {
+      const handlers = this.#running?.handlers
+      this.#guard('linkDown', () => handlers?.linkDown(peer, reason))
+    })
+  }
+
+  /** Of several connections one closed; it may have carried the gossip streams. */
+  #connectionsChanged(peer: PeerId): void {
+    if (this.#running?.gossip.reopen(peer) === true) this.#counters.gossipStreamsReopened++
+  }
+
+  #watchGossip(): void {
+    const running = this.#running
+    if (running === undefined) return
+    const linked = [...running.links.entries()].map(([peer]) => peer)
+    const { reopened, hopeless } = running.gossip.watch(linked)
+    this.#counters.gossipStreamsReopened += reopened
+    for (const peer of hopeless) {
+      this.#counters.gossipStreamsReopened++
+      this.#log.warn({ peer }, 'gossip stream stays closed; connecting anew')
+      running.links.hangUp(peer, 'its gossip stream stayed closed')
+    }
+  }
+
+  #gossip(author: PeerId, bytes: Uint8Array): GossipVerdict {
+    const handlers = this.#running?.handlers
+    if (handlers === undefined) return 'ignore'
+    this.#counters.gossipReceived++
+    this.#counters.gossipBytesReceived += bytes.byteLength
+    const verdict =
+      this.#guard('gossip', (): GossipVerdict => handlers.gossip(author, bytes)) ?? 'ignore'
+    if (verdict === 'reject') this.#counters.gossipRejected++
+    return verdict
+  }
+
+  #identified({ peerId, listenAddrs, connection }: IdentifyResult): void {
+    const remoteIsLocal = isLoopback(String(connection.remoteAddr))
+    const addresses = listenAddrs
+      .map((address) => endpointOf(String(address)))
+      .filter((address) => isUsable(address) && (remoteIsLocal || !isLoopback(address)))
+    this.#running?.book.saw(peerId.toString(), addresses)
+  }
+
+  /** libp2p's peer store keeps every peer for ever otherwise. */
+  async #sweep(): Promise<void> {
+    const node = this.#running?.node
+    if (node === undefined) return
+    try {
+      for (const { id } of await node.peerStore.all()) {
+        if (node.getConnections(id).length > 0) continue
+        this.#nonces.delete(id.toString())
+        await node.peerStore.delete(id)
+      }
+    } catch (error) {
+      this.#log.debug({ err: error }, 'peer store not swept')
+    }
+  }
+
+  /** A handler that throws is a mistake of the caller; it must not end a connection or the process. */
+  #guard<T>(name: string, call: () => T): T | undefined {
+    try {
+      return call()
+    } catch (error) {
+      this.#log.error({ err: error, handler: name }, 'a transport handler threw')
+      return undefined
+    }
+  }
+}
+
+function endpointOf(address: string): string {
+  try {
+    return String(parseAddress(address).endpoint)
+  } catch {
+    return address
+  }
+}
+
+function isUsable(address: string): boolean {
+  try {
+    parseAddress(address)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function isLoopback(address: string): boolean {
+  return /^\/(?:ip4\/127\.|ip6\/::1\/)/.test(address)
+}
+
+function listenFailed(listen: readonly string[], error: unknown): HearsayError {
+  const text = error instanceof Error ? error.message : String(error)
+  const failed = listen.filter((address) => text.includes(`${address}: `))
+  const cause = /EADDRINUSE/.test(text)
+    ? 'the port is in use. Is another daemon running? Choose another port, or 0 for any free one.'
+    : /EADDRNOTAVAIL/.test(text)
+      ? 'this machine does not have that address.'
+      : /EACCES/.test(text)
+        ? 'not allowed. Ports below 1024 need a privilege; choose a higher one.'
+        : text
+  return new HearsayError(
+    'LISTEN_FAILED',
+    `cannot listen on ${(failed.length > 0 ? failed : listen).join(', ')}: ${cause}`,
+    { cause: error },
+  )
+}
+
+export function zeroCounters(): TransportCounters {
+  return {
+    messagesSent: 0,
+    messagesReceived: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    messagesDropped: 0,
+    gossipPublished: 0,
+    gossipReceived: 0,
+    gossipRejected: 0,
+    gossipBytesPublished: 0,
+    gossipBytesReceived: 0,
+    gossipStreamsReopened: 0,
+    dialsFailed: 0,
+    protocolViolations: 0,
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * The libp2p node, with every setting that differs from libp2p's defaults and why.
+ */
+import type { noise } from '@chainsafe/libp2p-noise'
+import type { GossipSub } from '@chainsafe/libp2p-gossipsub'
+import { identify } from '@libp2p/identify'
+import type { Identify } from '@libp2p/identify'
+import { ping } from '@libp2p/ping'
+import type { Ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { createLibp2p } from 'libp2p'
+import type { Libp2p } from 'libp2p'
+import type { PrivateKey } from '@libp2p/interface'
+import { gossipService } from './gossip.ts'
+import type { GossipTuning } from './gossip.ts'
+
+export type Node = Libp2p<{ identify: Identify; ping: Ping; pubsub: GossipSub }>
+
+export interface NodeTuning extends GossipTuning {
+  /** Connections are pinged this often, and closed when one goes unanswered for as long. */
+  pingIntervalMs: number
+  /** How long a dial may take in all, and for each address. */
+  dialTimeoutMs: number
+  addressDialTimeoutMs: number
+  /** New inbound connections are refused above this number of connections. */
+  connectionsMax: number
+}
+
+/** Connections that wait to be accepted, or are in their handshake: a fleet that restarts dials all at once. */
+const PENDING_CONNECTIONS_MAX = 128
+/** New connections per second from one address: a whole fleet may sit behind it. */
+const CONNECTIONS_PER_SECOND_MAX = 100
+/** Streams a peer may have open on one connection: a handful are in use. */
+const STREAMS_PER_CONNECTION_MAX = 64
+/** A stream's buffer at the reader must hold a whole window, else a paused reader resets the stream. */
+const STREAM_WINDOW_BYTES = 1024 * 1024
+const STREAM_READ_BUFFER_BYTES = 4 * STREAM_WINDOW_BYTES
+const PARALLEL_DIALS_MAX = 32
+
+export function createNode(options: {
+  privateKey: PrivateKey
+  listen: string[]
+  announce: string[]
+  topic: string
+  encrypters: ReturnType<typeof noise>[]
+  tuning: NodeTuning
+}): Promise<Node> {
+  const { tuning } = options
+  return createLibp2p({
+    start: false,
+    privateKey: options.privateKey,
+    addresses: { listen: options.listen, announce: options.announce },
+    transports: [tcp({ backlog: PENDING_CONNECTIONS_MAX })],
+    connectionEncrypters: options.encrypters,
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
+        streamOptions: {
+          maxStreamWindowSize: STREAM_WINDOW_BYTES,
+          maxReadBufferLength: STREAM_READ_BUFFER_BYTES,
+        },
+      }),
+    ],
+    connectionManager: {
+      maxConnections: tuning.connectionsMax,
+      maxIncomingPendingConnections: PENDING_CONNECTIONS_MAX,
+      inboundConnectionThreshold: CONNECTIONS_PER_SECOND_MAX,
+      maxParallelDials: PARALLEL_DIALS_MAX,
+      dialTimeout: tuning.dialTimeoutMs,
+      addressDialTimeout: tuning.addressDialTimeoutMs,
+      // Dialling again is the dialler's.
+      reconnectRetries: 0,
+    },
+    // The default closes connections whose other end was merely busy for five seconds.
+    connectionMonitor: {
+      pingInterval: tuning.pingIntervalMs,
+      pingTimeout: { minTimeout: tuning.pingIntervalMs },
+    },
+    // By default addresses expire, also of connected peers. The store holds connected peers only; see Libp2pTransport.
+    peerStore: { maxAddressAge: Infinity, maxPeerAge: Infinity },
+    services: {
+      identify: identify(),
+      ping: ping(),
+      pubsub: gossipService(options.topic, tuning),
+    },
+  })
+}
