@@ -5,6 +5,9 @@
  * items or contexts; the layout of the records belongs to the core (`core/records.ts`). The daemon holds the whole map
  * in memory, so a store is read once, at start, and written from then on.
  *
+ * Within a batch deletes apply before puts, and of two puts of one key the later one stays. The batch belongs to its
+ * caller again when `commit` has returned, before it has resolved.
+ *
  * Promises that every implementation keeps, and that `test/contract/store.ts` checks:
  *
  * 1. A batch is there whole or not at all, also after a crash at any moment.
