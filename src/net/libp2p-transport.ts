@@ -26,7 +26,7 @@ import type { LinksTuning } from './links.ts'
 import type { Log } from './log.ts'
 import { createNode } from './node.ts'
 import type { Node, NodeTuning } from './node.ts'
-import { GOSSIP_BYTES_MAX, MESSAGE_BYTES_MAX } from './transport.ts'
+import { GOSSIP_BYTES_MAX, MESSAGE_BYTES_MAX, zeroCounters } from './transport.ts'
 import type {
   GossipVerdict,
   Lane,
@@ -439,22 +439,4 @@ function listenFailed(listen: readonly string[], error: unknown): HearsayError {
     `cannot listen on ${(failed.length > 0 ? failed : listen).join(', ')}: ${cause}`,
     { cause: error },
   )
-}
-
-export function zeroCounters(): TransportCounters {
-  return {
-    messagesSent: 0,
-    messagesReceived: 0,
-    bytesSent: 0,
-    bytesReceived: 0,
-    messagesDropped: 0,
-    gossipPublished: 0,
-    gossipReceived: 0,
-    gossipRejected: 0,
-    gossipBytesPublished: 0,
-    gossipBytesReceived: 0,
-    gossipStreamsReopened: 0,
-    dialsFailed: 0,
-    protocolViolations: 0,
-  }
 }

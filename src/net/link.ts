@@ -5,7 +5,6 @@
  * a send on which the peer makes no progress, or a frame that breaks the rules, ends both; a new link is a new object.
  */
 import { pipe } from 'it-pipe'
-import { Uint8ArrayList } from 'uint8arraylist'
 import type { Connection, Stream } from '@libp2p/interface'
 import { HearsayError } from '../errors.ts'
 import { FRAME_BYTES_MAX, FrameAssembler, splitFrames } from './frames.ts'
@@ -156,21 +155,11 @@ export class Link {
     if (stream === undefined) return
     this.#writing = true
     while (this.#state === 'up') {
-      const chunk = new Uint8ArrayList()
-      let messages = 0
-      let bytes = 0
-      // Small frames leave together: each chunk costs a packet of the cipher.
-      while (chunk.byteLength < FRAME_BYTES_MAX / 2) {
-        const next = this.#queue.next()
-        if (next === undefined) break
-        chunk.append(next.frame)
-        bytes += next.size
-        if (next.last) messages++
-      }
-      if (chunk.byteLength === 0) break
-      await send(stream, chunk, this.#tuning.sendStallMs)
-      this.#counters.messagesSent += messages
-      this.#counters.bytesSent += bytes
+      const chunk = this.#queue.take()
+      if (chunk === undefined) break
+      await send(stream, chunk.bytes, this.#tuning.sendStallMs)
+      this.#counters.messagesSent += chunk.messages
+      this.#counters.bytesSent += chunk.payloadBytes
     }
     this.#writing = false
   }

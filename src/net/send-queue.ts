@@ -4,8 +4,8 @@
  * Control goes before bulk, piece by piece. Bulk may fill the queue only up to a reserve that is kept for control, so
  * that a large pull in progress never makes the small messages which steer it fall out.
  */
-import type { Uint8ArrayList } from 'uint8arraylist'
-import { encodeFrame, PIECE_BYTES } from './frames.ts'
+import { Uint8ArrayList } from 'uint8arraylist'
+import { encodeFrame, FRAME_BYTES_MAX, PIECE_BYTES } from './frames.ts'
 import { SEND_QUEUE_BYTES_MAX } from './transport.ts'
 import type { Lane } from './transport.ts'
 
@@ -14,12 +14,19 @@ const CONTROL_RESERVE_BYTES = 4 * 1024 * 1024
 /** What a waiting message costs beyond its bytes; bounds the number of tiny ones. */
 const OVERHEAD_BYTES = 128
 
-export interface NextFrame {
-  frame: Uint8ArrayList
-  /** Payload bytes in this frame. */
-  size: number
-  /** Whether its message is complete with it. */
-  last: boolean
+/**
+ * Small frames leave together up to this size, bytes: each chunk costs a packet of the cipher and a system call. Half a
+ * frame, so that a chunk never holds more than one and a half.
+ */
+const CHUNK_BYTES = FRAME_BYTES_MAX / 2
+
+/** One or several frames. */
+export interface Chunk {
+  bytes: Uint8ArrayList
+  /** Payload bytes among them. */
+  payloadBytes: number
+  /** Messages that are complete with it. */
+  messages: number
 }
 
 export class SendQueue {
@@ -46,22 +53,30 @@ export class SendQueue {
     return true
   }
 
-  /** The next frame to leave. A message counts against the bound until its last piece is taken. */
-  next(): NextFrame | undefined {
+  /** What leaves next. A message counts against the bound until its last piece is taken. */
+  take(): Chunk | undefined {
+    const chunk: Chunk = { bytes: new Uint8ArrayList(), payloadBytes: 0, messages: 0 }
+    while (chunk.bytes.byteLength < CHUNK_BYTES && this.messages > 0) this.#takeFrame(chunk)
+    return chunk.bytes.byteLength === 0 ? undefined : chunk
+  }
+
+  #takeFrame(chunk: Chunk): void {
     const lane: Lane = this.#lanes.control.length > 0 ? 'control' : 'bulk'
     const fifo = this.#lanes[lane]
     const message = fifo.first
-    if (message === undefined) return undefined
+    if (message === undefined) return
     const end = Math.min(fifo.offset + PIECE_BYTES, message.byteLength)
-    const last = end === message.byteLength
     const piece = message.subarray(fifo.offset, end)
+    const last = end === message.byteLength
+    chunk.bytes.append(encodeFrame(lane, last, piece))
+    chunk.payloadBytes += piece.byteLength
     if (last) {
       fifo.shift()
       this.#bytes -= message.byteLength + OVERHEAD_BYTES
+      chunk.messages++
     } else {
       fifo.offset = end
     }
-    return { frame: encodeFrame(lane, last, piece), size: piece.byteLength, last }
   }
 }
 

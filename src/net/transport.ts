@@ -3,7 +3,7 @@
  *
  * A *link* to a peer is up when messages can pass both ways and down when they cannot; at most one link per peer. Over a
  * link travel messages, whole and in order within a lane, until it goes down; what was under way then is lost. Gossip
- * is best effort: a payload reaches each subscriber once or never, its author not at all.
+ * is best effort: a payload reaches each subscriber once, never, or now and then several times; its author not at all.
  *
  * Handlers are called synchronously, one at a time, never from inside a call of this port, and never after `close` was
  * called. Messages of a peer come only between its `linkUp` and its `linkDown`.
@@ -71,6 +71,24 @@ export interface TransportCounters {
   dialsFailed: number
   /** Links ended because the peer broke the framing. */
   protocolViolations: number
+}
+
+export function zeroCounters(): TransportCounters {
+  return {
+    messagesSent: 0,
+    messagesReceived: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    messagesDropped: 0,
+    gossipPublished: 0,
+    gossipReceived: 0,
+    gossipRejected: 0,
+    gossipBytesPublished: 0,
+    gossipBytesReceived: 0,
+    gossipStreamsReopened: 0,
+    dialsFailed: 0,
+    protocolViolations: 0,
+  }
 }
 
 export interface Transport {
