@@ -3,8 +3,9 @@ import { request, type ClientRequest, type IncomingMessage } from 'node:http'
 import { ERROR_CODES, HearsayError, type ErrorCode } from '../errors.ts'
 import { VERSION_HEADER } from './headers.ts'
 import type { JsonObject } from './json.ts'
-import { ANSWER_BYTES_MAX, ANSWER_LINE_BYTES_MAX, SOCKET_PATH_BYTES_MAX } from './limits.ts'
+import { ANSWER_BYTES_MAX, ANSWER_LINE_BYTES_MAX } from './limits.ts'
 import { LineSplitter, type Line } from './lines.ts'
+import { checkSocketPath } from './socket-file.ts'
 
 export interface Call {
   method: 'GET' | 'PUT' | 'POST' | 'DELETE'
@@ -153,17 +154,6 @@ export function errorOfJson(value: unknown): HearsayError {
   const { code, message } = value as { code: ErrorCode; message: string }
   if (ERROR_CODES.includes(code)) return new HearsayError(code, message)
   return new HearsayError('DAEMON_FAILED', `${message} (${code})`)
-}
-
-/** The kernel would cut a longer path and reach some other file. */
-export function checkSocketPath(path: string): void {
-  const length = Buffer.byteLength(path)
-  if (length <= SOCKET_PATH_BYTES_MAX) return
-  throw new HearsayError(
-    'SOCKET_PATH_TOO_LONG',
-    `the socket path is ${length} bytes long, and this system allows ${SOCKET_PATH_BYTES_MAX}: ${path}. ` +
-      'Choose a shorter one, for instance below /run or /tmp, with --socket or HEARSAY_SOCKET',
-  )
 }
 
 function timedOut(socketPath: string, timeoutMs: number): HearsayError {

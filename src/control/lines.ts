@@ -3,11 +3,11 @@
  *
  * Lines end with a line feed; the last one may lack it. Numbers count from 1 and count blank lines too, as editors do.
  * A line that is too long is passed over to its end without being held, and a line that is not UTF-8 is not repaired
- * with replacement characters: both come out as faults, in their place.
+ * with replacement characters: both come out as faults, in their place, as does one that its reader dropped.
  */
 import { isUtf8 } from 'node:buffer'
 
-export type LineFault = 'too-long' | 'not-utf8'
+export type LineFault = 'too-long' | 'not-utf8' | 'dropped'
 
 export interface Line {
   number: number
@@ -21,7 +21,7 @@ export class LineSplitter {
   readonly #lineBytesMax: number
   #carried: Buffer[] = []
   #carriedBytes = 0
-  #skipping = false
+  #skipping: LineFault | undefined
   #number = 0
 
   constructor(lineBytesMax: number) {
@@ -51,20 +51,24 @@ export class LineSplitter {
   /** The unfinished line, when the stream has ended. */
   end(): Line[] {
     const lines: Line[] = []
-    if (this.#carriedBytes > 0 || this.#skipping) this.#finishCarried(lines)
+    if (this.#carriedBytes > 0 || this.#skipping !== undefined) this.#finishCarried(lines)
     return lines
   }
 
-  /** Drops the unfinished line and what is still to come of it; it comes out as too long. */
-  skip(): void {
-    this.#skipping = true
+  /** Drops the unfinished line and what is still to come of it, for want of memory. */
+  drop(): void {
+    this.#skip('dropped')
+  }
+
+  #skip(fault: LineFault): void {
+    this.#skipping = fault
     this.#carried = []
     this.#carriedBytes = 0
   }
 
   #carry(part: Buffer): void {
-    if (this.#skipping || part.length === 0) return
-    if (this.#carriedBytes + part.length > this.#lineBytesMax) return this.skip()
+    if (this.#skipping !== undefined || part.length === 0) return
+    if (this.#carriedBytes + part.length > this.#lineBytesMax) return this.#skip('too-long')
     this.#carried.push(part)
     this.#carriedBytes += part.length
   }
@@ -72,11 +76,12 @@ export class LineSplitter {
   #finishCarried(lines: Line[]): void {
     const [only] = this.#carried
     const bytes = this.#carried.length === 1 && only ? only : Buffer.concat(this.#carried)
-    if (this.#skipping) lines.push({ number: ++this.#number, text: '', fault: 'too-long' })
-    else this.#split(bytes, lines)
+    if (this.#skipping !== undefined) {
+      lines.push({ number: ++this.#number, text: '', fault: this.#skipping })
+    } else this.#split(bytes, lines)
     this.#carried = []
     this.#carriedBytes = 0
-    this.#skipping = false
+    this.#skipping = undefined
   }
 
   /** Whole lines without the final line feed. */

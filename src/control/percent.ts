@@ -52,11 +52,15 @@ export function queryBytes(url: string, name: string): Uint8Array | undefined {
   const start = url.indexOf('?')
   if (start === -1) return undefined
   for (const part of url.slice(start + 1).split('&')) {
-    if (!part.startsWith(`${name}=`)) continue
-    return percentDecode(
-      part.slice(name.length + 1).replaceAll('+', ' '),
-      `query parameter ${name}`,
-    )
+    const equals = part.indexOf('=')
+    // A name may be escaped as well: passing it over would list everything instead of what was asked for.
+    const decoded = formDecode(equals === -1 ? part : part.slice(0, equals), 'query parameter')
+    if (Buffer.from(decoded).toString('latin1') !== name) continue
+    return formDecode(equals === -1 ? '' : part.slice(equals + 1), `query parameter ${name}`)
   }
   return undefined
+}
+
+function formDecode(text: string, what: string): Uint8Array {
+  return percentDecode(text.replaceAll('+', ' '), what)
 }
