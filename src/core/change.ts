@@ -21,13 +21,20 @@ export class Change {
   readonly #addedByKey = new Map<string, Item[]>()
   readonly #addedByDot = new Map<ActorId, Map<number, Item>>()
   readonly #removals: Removal[] = []
+  #touched = false
 
   constructor(replica: Replica) {
     this.replica = replica
   }
 
   get empty(): boolean {
-    return this.added.size === 0 && this.removed.size === 0 && this.seen.size === 0
+    const { added, removed, seen } = this
+    return !this.#touched && added.size === 0 && removed.size === 0 && seen.size === 0
+  }
+
+  /** Asks for a batch although nothing of the map changes: every batch carries the replica's meta record. */
+  touch(): void {
+    this.#touched = true
   }
 
   covers(actor: ActorId, counter: number): boolean {

@@ -109,6 +109,7 @@ export class Context extends ContextView {
   /** Actors that changed since the sums were brought up to date, with their intervals as the sums have them. */
   readonly #dirty = new Map<ActorId, Intervals>()
   readonly #sums = new Int32Array(BUCKETS * LANES)
+  readonly #total = new Int32Array(LANES)
 
   /** @param hash keyed, 16 bytes long; the same on all replicas that compare their contexts */
   constructor(hash: (bytes: Uint8Array) => Uint8Array) {
@@ -140,9 +141,7 @@ export class Context extends ContextView {
   /** 16 bytes; equal for equal sets of dots. */
   hash(): Uint8Array<ArrayBuffer> {
     this.#settle()
-    const total = new Int32Array(LANES)
-    for (let i = 0; i < this.#sums.length; i++) total[i % LANES]! += this.#sums[i]!
-    return bytesOf(total)
+    return bytesOf(this.#total)
   }
 
   /** 8 bytes per bucket: the first two lanes of its sum. */
@@ -199,7 +198,10 @@ export class Context extends ContextView {
     const hash = this.#hash(bytes)
     const lanes = new DataView(hash.buffer, hash.byteOffset, hash.byteLength)
     const at = bucketOf(actor) * LANES
-    for (let i = 0; i < LANES; i++) this.#sums[at + i]! += sign * lanes.getInt32(i * 4)
+    for (let i = 0; i < LANES; i++) {
+      this.#sums[at + i]! += sign * lanes.getInt32(i * 4)
+      this.#total[i]! += sign * lanes.getInt32(i * 4)
+    }
   }
 }
 

@@ -166,9 +166,7 @@ function successor(stamp: Stamp): Stamp {
 }
 
 export function sameHash(a: Item, b: Item): boolean {
-  return (
-    a.lane0 === b.lane0 && a.lane1 === b.lane1 && a.lane2 === b.lane2 && a.lane3 === b.lane3
-  )
+  return a.lane0 === b.lane0 && a.lane1 === b.lane1 && a.lane2 === b.lane2 && a.lane3 === b.lane3
 }
 
 export function hashBytes(item: Item): Uint8Array<ArrayBuffer> {

@@ -36,8 +36,8 @@ export interface RangeIndexOptions<T> {
 
 export type ItemBound<T> = (item: T) => number
 
-/** Slots of a node. Measured: smaller costs memory and depth, larger costs time to move items within a leaf. */
-const NODE_SLOTS = 64
+/** Slots of a node. Measured: 64 takes 2 bytes more per item, and neither is faster. */
+const NODE_SLOTS = 128
 const NODE_SLOTS_MIN = NODE_SLOTS / 4
 /** A bulk-built node leaves room for the first inserts. */
 const NODE_SLOTS_BULK = (NODE_SLOTS * 7) / 8
@@ -100,7 +100,7 @@ export class Cursor<T> implements IterableIterator<T> {
 export class RangeIndex<T> implements Iterable<T> {
   readonly #compare: (a: T, b: T) => number
   readonly #lanes: boolean
-  #root: Node<T> = new Node<T>([], undefined, 0)
+  private root: Node<T> = new Node<T>([], undefined, 0)
 
   constructor(options: RangeIndexOptions<T>) {
     this.#compare = options.compare
@@ -129,16 +129,16 @@ export class RangeIndex<T> implements Iterable<T> {
       })
       for (const node of level) index.#retally(node)
     }
-    index.#root = level[0]!
+    index.root = level[0]!
     return index
   }
 
   get size(): number {
-    return this.#root.count
+    return this.root.count
   }
 
   get min(): T | undefined {
-    return this.#root.slots[0]
+    return this.root.slots[0]
   }
 
   get max(): T | undefined {
@@ -147,11 +147,11 @@ export class RangeIndex<T> implements Iterable<T> {
 
   /** False when an equal item is there; that one stays. */
   insert(item: T): boolean {
-    if (!this.#insert(this.#root, item)) return false
-    if (this.#root.length === NODE_SLOTS) {
-      const root = new Node([least(this.#root)], [this.#root], 1)
+    if (!this.#insert(this.root, item)) return false
+    if (this.root.length === NODE_SLOTS) {
+      const root = new Node([least(this.root)], [this.root], 1)
       this.#retally(root)
-      this.#root = root
+      this.root = root
       this.#split(root, 0)
     }
     return true
@@ -159,16 +159,16 @@ export class RangeIndex<T> implements Iterable<T> {
 
   /** Removes the item that equals `probe`; false when there is none. */
   delete(probe: T): boolean {
-    if (this.#delete(this.#root, probe) === undefined) return false
-    while (this.#root.children !== undefined && this.#root.length === 1) {
-      this.#root = this.#root.children[0]!
+    if (this.#delete(this.root, probe) === undefined) return false
+    while (this.root.children !== undefined && this.root.length === 1) {
+      this.root = this.root.children[0]!
     }
     return true
   }
 
   /** The item that equals `probe`. */
   get(probe: T): T | undefined {
-    let node = this.#root
+    let node = this.root
     for (;;) {
       const at = this.#search(node, probe)
       if (node.children === undefined) return at < 0 ? undefined : node.slots[at]
@@ -183,7 +183,7 @@ export class RangeIndex<T> implements Iterable<T> {
   /** Items from the first one at the bound (not `inclusive`: above it) on, ascending. */
   from(bound?: ItemBound<T>, options?: { inclusive?: boolean }): Cursor<T> {
     const limit = options?.inclusive === false ? 1 : 0
-    let node = this.#root
+    let node = this.root
     for (;;) {
       const below = bound === undefined ? 0 : countBelow(node, bound, limit)
       if (node.children === undefined) return new Cursor(node, below)
@@ -203,7 +203,7 @@ export class RangeIndex<T> implements Iterable<T> {
   /** The item with `rank` items below it. */
   at(rank: number): T | undefined {
     if (!Number.isInteger(rank) || rank < 0 || rank >= this.size) return undefined
-    let node = this.#root
+    let node = this.root
     let left = rank
     while (node.children !== undefined) {
       let i = 0
@@ -215,7 +215,7 @@ export class RangeIndex<T> implements Iterable<T> {
 
   /** Count and lanes of the items at or above `lower` and below `upper`. */
   sum(lower?: ItemBound<T>, upper?: ItemBound<T>): Sum {
-    const high = upper === undefined ? this.#root : this.#below(upper)
+    const high = upper === undefined ? this.root : this.#below(upper)
     const low = lower === undefined ? new Tally() : this.#below(lower)
     // Bounds that cross hold nothing between them.
     if (low.count >= high.count) return EMPTY_SUM
@@ -233,7 +233,7 @@ export class RangeIndex<T> implements Iterable<T> {
   /** Count and lanes of the items below the bound. */
   #below(bound: ItemBound<T>): Tally {
     const tally = new Tally()
-    let node = this.#root
+    let node = this.root
     for (;;) {
       const below = countBelow(node, bound, 0)
       const at = node.children === undefined ? below : Math.max(below - 1, 0)

@@ -128,7 +128,9 @@ export class Loader {
       if (this.#records > 0) this.#damage.push('the record of sum and count is missing')
     } else {
       if (this.#meta.count !== this.#items.length) {
-        this.#damage.push(`${this.#items.length} items are stored, ${this.#meta.count} were written`)
+        this.#damage.push(
+          `${this.#items.length} items are stored, ${this.#meta.count} were written`,
+        )
       }
       if (lanes.some((value, index) => value !== this.#meta!.lanes[index])) {
         this.#damage.push('the sum of the item hashes differs from the one written')
@@ -155,6 +157,7 @@ export class Loader {
       case MAP:
         this.#map = value
         return value.length === 16
+      case undefined:
       default:
         return false
     }
@@ -175,7 +178,9 @@ export class Loader {
     const item = decodeItem(value.subarray(HASH_BYTES), this.#hash)
     if (item === undefined) return false
     this.#items.push(item)
-    return sameBytes(hashBytes(item), value.subarray(0, HASH_BYTES)) && sameBytes(itemKey(item), key)
+    return (
+      sameBytes(hashBytes(item), value.subarray(0, HASH_BYTES)) && sameBytes(itemKey(item), key)
+    )
   }
 }
 
@@ -184,9 +189,7 @@ function encodeMeta(meta: Meta, count: number, lanes: readonly number[]): Uint8A
   return packNumbers([META_FORMAT, count, ...unsigned, meta.completeAsOf, meta.clock])
 }
 
-function decodeMeta(
-  bytes: Uint8Array,
-): { meta: Meta; count: number; lanes: number[] } | undefined {
+function decodeMeta(bytes: Uint8Array): { meta: Meta; count: number; lanes: number[] } | undefined {
   const numbers = unpackNumbers(bytes, 8)
   if (numbers?.length !== 8 || numbers[0] !== META_FORMAT) return undefined
   return {

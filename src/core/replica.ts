@@ -14,7 +14,7 @@ import type { Intervals } from './intervals.ts'
 import { compareDots, compareStamps, winnerFirst } from './item.ts'
 import type { Dot, Hash, Item } from './item.ts'
 import { RangeIndex } from './range-index.ts'
-import type { Sum } from './range-index.ts'
+import type { RangeIndexOptions, Sum } from './range-index.ts'
 import { RemovalLog } from './removal-log.ts'
 
 /**
@@ -68,14 +68,18 @@ function compareText(a: string, b: string): number {
   return a === b ? 0 : a < b ? -1 : 1
 }
 
+const BY_KEY: RangeIndexOptions<Item> = {
+  compare: (a, b) => compareText(a.key, b.key) || compareDots(a, b),
+}
+const BY_DOT: RangeIndexOptions<Item> = { compare: compareDots }
+const BY_ORDER: RangeIndexOptions<Item> = { compare: compareOrder, lanes: true }
+
 export class Replica {
   readonly context: Context
   readonly removals = new RemovalLog()
-  readonly #byKey = new RangeIndex<Item>({
-    compare: (a, b) => compareText(a.key, b.key) || compareDots(a, b),
-  })
-  readonly #byDot = new RangeIndex<Item>({ compare: compareDots })
-  readonly #byOrder = new RangeIndex<Item>({ compare: compareOrder, lanes: true })
+  #byKey = new RangeIndex<Item>(BY_KEY)
+  #byDot = new RangeIndex<Item>(BY_DOT)
+  #byOrder = new RangeIndex<Item>(BY_ORDER)
   /** Items share one string per actor. */
   readonly #actors = new Map<ActorId, { id: ActorId; items: number }>()
   #keys = 0
@@ -143,14 +147,19 @@ export class Replica {
     return this.#byOrder.at(rank)
   }
 
-  /** For `Change` and for loading only. */
+  /** For loading only: takes the items of an empty replica at once, in ascending order of their dots. */
+  load(items: readonly Item[]): void {
+    for (const item of items) this.#shareActor(item)
+    this.#byDot = RangeIndex.fromSorted(items, BY_DOT)
+    const byKey = items.toSorted(BY_KEY.compare)
+    this.#byKey = RangeIndex.fromSorted(byKey, BY_KEY)
+    this.#byOrder = RangeIndex.fromSorted(items.toSorted(compareOrder), BY_ORDER)
+    this.#keys = byKey.filter((item, index) => item.key !== byKey[index - 1]?.key).length
+  }
+
+  /** For `Change` only. */
   insert(item: Item): void {
-    const actor = this.#actors.get(item.actor)
-    if (actor === undefined) this.#actors.set(item.actor, { id: item.actor, items: 1 })
-    else {
-      actor.items++
-      item.actor = actor.id
-    }
+    this.#shareActor(item)
     const neighbour = first(this.#byKey, (entry) => (entry.key < item.key ? -1 : 1))
     if (neighbour?.key !== item.key) this.#keys++
     this.#byKey.insert(item)
@@ -167,6 +176,15 @@ export class Replica {
     if (neighbour?.key !== item.key) this.#keys--
     const actor = this.#actors.get(item.actor)
     if (actor !== undefined && --actor.items === 0) this.#actors.delete(item.actor)
+  }
+
+  #shareActor(item: Item): void {
+    const actor = this.#actors.get(item.actor)
+    if (actor === undefined) this.#actors.set(item.actor, { id: item.actor, items: 1 })
+    else {
+      actor.items++
+      item.actor = actor.id
+    }
   }
 }
 

@@ -84,7 +84,7 @@ export function decodeRanges(
 export function encodeContext(part: ContextPart): ActorIntervals[] {
   return [...part].map(([actor, intervals]) => ({
     actor: fromBinary(actor),
-    intervals: encodeIntervals(intervals) as Bytes,
+    intervals: encodeIntervals(intervals),
   }))
 }
 

@@ -53,21 +53,23 @@ export function encodeGossip(
   return payloads
 }
 
-function isInline(item: Item | undefined, inlineBytesMax: number): item is Item {
-  return item !== undefined && item.envelope.length <= inlineBytesMax
+function inlineItem(delta: Delta, inlineBytesMax: number): Item | undefined {
+  const { item } = delta
+  return item !== undefined && item.envelope.length <= inlineBytesMax ? item : undefined
 }
 
 /** Upper bound of what a delta adds to a payload, new actors included. */
 function sizeOf(delta: Delta, inlineBytesMax: number): number {
   const dots = delta.supersedes.length + 1
-  return 32 + dots * 32 + (isInline(delta.item, inlineBytesMax) ? delta.item.envelope.length : 0)
+  return 32 + dots * 32 + (inlineItem(delta, inlineBytesMax)?.envelope.length ?? 0)
 }
 
 function toWire(delta: Delta, inlineBytesMax: number, table: ActorTable): WireDelta {
   const none = new Uint8Array(0)
   const supersedes = delta.supersedes.length === 0 ? none : table.dots(delta.supersedes)
-  if (isInline(delta.item, inlineBytesMax)) {
-    const item = delta.item.envelope as Uint8Array<ArrayBuffer>
+  const inline = inlineItem(delta, inlineBytesMax)
+  if (inline !== undefined) {
+    const item = inline.envelope as Uint8Array<ArrayBuffer>
     return { item, dot: none, supersedes, announcedBytes: 0 }
   }
   const announcedBytes = delta.item?.envelope.length ?? delta.announcedBytes

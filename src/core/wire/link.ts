@@ -12,7 +12,7 @@
  * | pullOpen        | answerer | its intervals of every actor in which the contexts differ: fixes `ctx0`     |
  * | chunk           | answerer | a piece of `ctx0` minus the asker's context                                 |
  * | credit          | asker    | so many bytes of chunks are committed: send more                            |
- * | pullEnd         | answerer | all sent; what the answerer's context gained meanwhile                      |
+ * | pullEnd         | answerer | all sent                                                                    |
  * | sessionEnd      | both     | this session ends early: busy, aborted                                      |
  * | rangesAsk       | asker    | fingerprints of ranges of held items                                        |
  * | rangesAnswer    | answerer | those that differ, split or listed                                          |
@@ -71,7 +71,7 @@ const TYPE_OF_BYTE = new Map(
   (Object.keys(CODECS) as LinkType[]).map((type) => [CODECS[type].byte, type]),
 )
 
-const LIMITS = {
+const LIMITS: object = {
   actors: ENTRIES_MAX,
   context: ENTRIES_MAX,
   keys: ENTRIES_MAX,
@@ -79,11 +79,11 @@ const LIMITS = {
   keys$: { items: ENTRIES_MAX },
 }
 
-export function encodeLink<T extends LinkType>(type: T, body: Partial<LinkBodies[T]>): Uint8Array {
+export function encodeLink<T extends LinkType>(type: T, body: LinkBodies[T]): Uint8Array {
   const { byte, codec } = CODECS[type]
   const w = writer()
   w.uint32(byte)
-  codec.encode(body as LinkBodies[T], w, { lengthDelimited: false })
+  codec.encode(body, w, { lengthDelimited: false })
   return w.finish()
 }
 
@@ -92,8 +92,7 @@ export function decodeLink(bytes: Uint8Array): LinkMessage | 'unknown' | 'malfor
     const r = reader(bytes)
     const type = TYPE_OF_BYTE.get(r.uint32())
     if (type === undefined) return 'unknown'
-    const codec = CODECS[type].codec as Codec<unknown>
-    const body = codec.decode(r, undefined, { limits: LIMITS as object })
+    const body = (CODECS[type].codec as Codec<unknown>).decode(r, undefined, { limits: LIMITS })
     return { type, body } as LinkMessage
   } catch {
     return 'malformed'

@@ -1822,6 +1822,7 @@ export interface KeyState {
   held: Uint8Array<ArrayBuffer>
   items: Uint8Array<ArrayBuffer>[]
   removed: Uint8Array<ArrayBuffer>
+  mutations: Uint8Array<ArrayBuffer>
 }
 
 export namespace KeyState {
@@ -1856,6 +1857,11 @@ export namespace KeyState {
           w.bytes(obj.removed)
         }
 
+        if ((obj.mutations != null && obj.mutations.byteLength > 0)) {
+          w.uint32(42)
+          w.bytes(obj.mutations)
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
@@ -1864,7 +1870,8 @@ export namespace KeyState {
           key: uint8ArrayAlloc(0),
           held: uint8ArrayAlloc(0),
           items: [],
-          removed: uint8ArrayAlloc(0)
+          removed: uint8ArrayAlloc(0),
+          mutations: uint8ArrayAlloc(0)
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -1891,6 +1898,10 @@ export namespace KeyState {
             }
             case 4: {
               obj.removed = reader.bytes()
+              break
+            }
+            case 5: {
+              obj.mutations = reader.bytes()
               break
             }
             default: {
@@ -1948,6 +1959,13 @@ export namespace KeyState {
               }
               break
             }
+            case 5: {
+              yield {
+                field: `${prefix}.mutations`,
+                value: reader.bytes()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -1981,6 +1999,11 @@ export namespace KeyState {
     value: Uint8Array<ArrayBuffer>
   }
 
+  export interface KeyStateMutationsFieldEvent {
+    field: '$.mutations'
+    value: Uint8Array<ArrayBuffer>
+  }
+
   export function encode (obj: Partial<KeyState>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, KeyState.codec())
   }
@@ -1989,7 +2012,7 @@ export namespace KeyState {
     return decodeMessage(buf, KeyState.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<KeyState>): Generator<KeyStateKeyFieldEvent | KeyStateHeldFieldEvent | KeyStateItemsFieldEvent | KeyStateRemovedFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<KeyState>): Generator<KeyStateKeyFieldEvent | KeyStateHeldFieldEvent | KeyStateItemsFieldEvent | KeyStateRemovedFieldEvent | KeyStateMutationsFieldEvent> {
     return streamMessage(buf, KeyState.codec(), opts)
   }
 }
@@ -2197,6 +2220,12 @@ export namespace Chunk {
     index: number
   }
 
+  export interface ChunkKeysMutationsFieldEvent {
+    field: '$.keys[].mutations'
+    value: Uint8Array<ArrayBuffer>
+    index: number
+  }
+
   export function encode (obj: Partial<Chunk>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Chunk.codec())
   }
@@ -2205,14 +2234,13 @@ export namespace Chunk {
     return decodeMessage(buf, Chunk.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Chunk>): Generator<ChunkSessionFieldEvent | ChunkActorsFieldEvent | ChunkRangesFieldEvent | ChunkKeysKeyFieldEvent | ChunkKeysHeldFieldEvent | ChunkKeysItemsFieldEvent | ChunkKeysRemovedFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Chunk>): Generator<ChunkSessionFieldEvent | ChunkActorsFieldEvent | ChunkRangesFieldEvent | ChunkKeysKeyFieldEvent | ChunkKeysHeldFieldEvent | ChunkKeysItemsFieldEvent | ChunkKeysRemovedFieldEvent | ChunkKeysMutationsFieldEvent> {
     return streamMessage(buf, Chunk.codec(), opts)
   }
 }
 
 export interface PullEnd {
   session: number
-  context: ActorIntervals[]
   complete: boolean
 }
 
@@ -2231,15 +2259,8 @@ export namespace PullEnd {
           w.uint32(obj.session)
         }
 
-        if (obj.context != null && obj.context.length > 0) {
-          for (const value of obj.context) {
-            w.uint32(18)
-            ActorIntervals.codec().encode(value, w)
-          }
-        }
-
         if ((obj.complete != null && obj.complete !== false)) {
-          w.uint32(24)
+          w.uint32(16)
           w.bool(obj.complete)
         }
 
@@ -2249,7 +2270,6 @@ export namespace PullEnd {
       }, (reader, length, opts = {}) => {
         const obj: any = {
           session: 0,
-          context: [],
           complete: false
         }
 
@@ -2264,16 +2284,6 @@ export namespace PullEnd {
               break
             }
             case 2: {
-              if (opts.limits?.context != null && obj.context.length === opts.limits.context) {
-                throw new MaxLengthError('Decode error - repeated field "context" had too many elements')
-              }
-
-              obj.context.push(ActorIntervals.codec().decode(reader, reader.uint32(), {
-                limits: opts.limits?.context$
-              }))
-              break
-            }
-            case 3: {
               obj.complete = reader.bool()
               break
             }
@@ -2286,10 +2296,6 @@ export namespace PullEnd {
 
         return obj
       }, function * (reader, length, prefix, opts = {}) {
-        const obj = {
-          context: 0
-        }
-
         const end = length == null ? reader.len : reader.pos + length
 
         while (reader.pos < end) {
@@ -2304,24 +2310,6 @@ export namespace PullEnd {
               break
             }
             case 2: {
-              if (opts.limits?.context != null && obj.context === opts.limits.context) {
-                throw new MaxLengthError('Streaming decode error - repeated field "context" had too many elements')
-              }
-
-              for (const evt of ActorIntervals.codec().stream(reader, reader.uint32(), `${prefix}.context[]`, {
-                limits: opts.limits?.context$
-              })) {
-                yield {
-                  ...evt,
-                  index: obj.context
-                }
-              }
-
-              obj.context++
-
-              break
-            }
-            case 3: {
               yield {
                 field: `${prefix}.complete`,
                 value: reader.bool()
@@ -2345,18 +2333,6 @@ export namespace PullEnd {
     value: number
   }
 
-  export interface PullEndContextActorFieldEvent {
-    field: '$.context[].actor'
-    value: Uint8Array<ArrayBuffer>
-    index: number
-  }
-
-  export interface PullEndContextIntervalsFieldEvent {
-    field: '$.context[].intervals'
-    value: Uint8Array<ArrayBuffer>
-    index: number
-  }
-
   export interface PullEndCompleteFieldEvent {
     field: '$.complete'
     value: boolean
@@ -2370,7 +2346,7 @@ export namespace PullEnd {
     return decodeMessage(buf, PullEnd.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<PullEnd>): Generator<PullEndSessionFieldEvent | PullEndContextActorFieldEvent | PullEndContextIntervalsFieldEvent | PullEndCompleteFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<PullEnd>): Generator<PullEndSessionFieldEvent | PullEndCompleteFieldEvent> {
     return streamMessage(buf, PullEnd.codec(), opts)
   }
 }
@@ -2491,6 +2467,7 @@ export interface SessionEnd {
   session: number
   code: string
   retryMs: number
+  fromAsker: boolean
 }
 
 export namespace SessionEnd {
@@ -2518,6 +2495,11 @@ export namespace SessionEnd {
           w.uint32(obj.retryMs)
         }
 
+        if ((obj.fromAsker != null && obj.fromAsker !== false)) {
+          w.uint32(32)
+          w.bool(obj.fromAsker)
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
@@ -2525,7 +2507,8 @@ export namespace SessionEnd {
         const obj: any = {
           session: 0,
           code: '',
-          retryMs: 0
+          retryMs: 0,
+          fromAsker: false
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -2544,6 +2527,10 @@ export namespace SessionEnd {
             }
             case 3: {
               obj.retryMs = reader.uint32()
+              break
+            }
+            case 4: {
+              obj.fromAsker = reader.bool()
               break
             }
             default: {
@@ -2582,6 +2569,13 @@ export namespace SessionEnd {
               }
               break
             }
+            case 4: {
+              yield {
+                field: `${prefix}.fromAsker`,
+                value: reader.bool()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -2609,6 +2603,11 @@ export namespace SessionEnd {
     value: number
   }
 
+  export interface SessionEndFromAskerFieldEvent {
+    field: '$.fromAsker'
+    value: boolean
+  }
+
   export function encode (obj: Partial<SessionEnd>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, SessionEnd.codec())
   }
@@ -2617,7 +2616,7 @@ export namespace SessionEnd {
     return decodeMessage(buf, SessionEnd.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<SessionEnd>): Generator<SessionEndSessionFieldEvent | SessionEndCodeFieldEvent | SessionEndRetryMsFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<SessionEnd>): Generator<SessionEndSessionFieldEvent | SessionEndCodeFieldEvent | SessionEndRetryMsFieldEvent | SessionEndFromAskerFieldEvent> {
     return streamMessage(buf, SessionEnd.codec(), opts)
   }
 }
@@ -3886,6 +3885,12 @@ export namespace Resolved {
     index: number
   }
 
+  export interface ResolvedKeysMutationsFieldEvent {
+    field: '$.keys[].mutations'
+    value: Uint8Array<ArrayBuffer>
+    index: number
+  }
+
   export interface ResolvedWantedFieldEvent {
     field: '$.wanted'
     value: number
@@ -3904,7 +3909,7 @@ export namespace Resolved {
     return decodeMessage(buf, Resolved.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Resolved>): Generator<ResolvedSessionFieldEvent | ResolvedActorsFieldEvent | ResolvedKeysKeyFieldEvent | ResolvedKeysHeldFieldEvent | ResolvedKeysItemsFieldEvent | ResolvedKeysRemovedFieldEvent | ResolvedWantedFieldEvent | ResolvedAnsweredFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Resolved>): Generator<ResolvedSessionFieldEvent | ResolvedActorsFieldEvent | ResolvedKeysKeyFieldEvent | ResolvedKeysHeldFieldEvent | ResolvedKeysItemsFieldEvent | ResolvedKeysRemovedFieldEvent | ResolvedKeysMutationsFieldEvent | ResolvedWantedFieldEvent | ResolvedAnsweredFieldEvent> {
     return streamMessage(buf, Resolved.codec(), opts)
   }
 }

@@ -1,0 +1,79 @@
+/**
+ * Whether this daemon's wall clock may be believed enough to purge expired items (R12).
+ *
+ * Hiding an expired item is harmless: a wrong clock hides it here only, until the clock is right. Purging is not: what is
+ * purged here is dead for every peer that asks. So purging waits while the clock is in doubt, and doubt is the state in
+ * which a clock begins.
+ *
+ * Doubt begins: at start; when the wall clock moves against the monotonic one by more than the allowed skew; when it
+ * stands before the time of the latest commit in the store.
+ *
+ * Doubt ends, and the rule is the same in a fleet of any size:
+ * - with peers: at least one linked peer has told its clock since the doubt began, and of all that did, and this daemon,
+ *   more than half agree within the allowed skew. In a fleet of two that disagree neither side purges until they agree.
+ * - alone (no peer linked, none configured): the clock has run steadily for `STEADY_MS`.
+ * - cut off from configured peers: it does not end. Expired items stay hidden, and wait.
+ */
+import type { Now } from './settings.ts'
+
+/** Longer than a time daemon takes to notice and step a clock that was wrong at boot. */
+const STEADY_MS = 10 * 60_000
+
+export interface ClockState {
+  doubt: boolean
+  reason?: string
+}
+
+export class ClockWatch {
+  readonly #skew: number
+  readonly #hasPeersConfigured: boolean
+  readonly #offsets = new Map<string, { offset: number; at: number }>()
+  #last: Now
+  #doubtSince: number
+  #cause: string
+
+  constructor(skew: number, hasPeersConfigured: boolean, now: Now, committedAt: number) {
+    this.#skew = skew
+    this.#hasPeersConfigured = hasPeersConfigured
+    this.#last = now
+    this.#doubtSince = now.mono
+    this.#cause =
+      now.wall + skew < committedAt
+        ? 'the clock stands before the latest commit in the store'
+        : 'the clock has not been compared since the start'
+  }
+
+  /** Called with every event: a jump shows as wall and monotonic time moving apart. */
+  observe(now: Now): void {
+    const drift = now.wall - this.#last.wall - (now.mono - this.#last.mono)
+    this.#last = now
+    if (Math.abs(drift) <= this.#skew) return
+    this.#doubtSince = now.mono
+    this.#cause = `the clock jumped by ${Math.round(drift / 1000)} s`
+    this.#offsets.clear()
+  }
+
+  /** A peer's clock minus ours, milliseconds, as its digest told. */
+  peerClock(peer: string, offset: number, now: Now): void {
+    this.#offsets.set(peer, { offset, at: now.mono })
+  }
+
+  peerGone(peer: string): void {
+    this.#offsets.delete(peer)
+  }
+
+  state(now: Now): ClockState {
+    const heard = [...this.#offsets.values()]
+    if (heard.length > 0) {
+      const agreeing = heard.filter(({ offset }) => Math.abs(offset) <= this.#skew).length
+      if ((agreeing + 1) * 2 > heard.length + 1 && agreeing > 0) return { doubt: false }
+      return {
+        doubt: true,
+        reason: `${heard.length - agreeing} of ${heard.length} peers have another time`,
+      }
+    }
+    if (this.#hasPeersConfigured) return { doubt: true, reason: this.#cause }
+    if (now.mono - this.#doubtSince >= STEADY_MS) return { doubt: false }
+    return { doubt: true, reason: this.#cause }
+  }
+}

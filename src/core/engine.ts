@@ -1,0 +1,362 @@
+/**
+ * The engine: one replica's state machine. Events and the time go in, effects come out; it has no I/O, clock, timer or
+ * randomness of its own, so that a daemon and a simulator run the very same code.
+ *
+ * One commit is under way at a time. What arrives meanwhile (local writes, gossip, pieces of pulls) waits in a queue and
+ * shares the next one, so memory is always exactly what the store has been told to hold: a first write on an idle daemon
+ * leaves at once, those behind it travel together. Local writes are synced before anybody hears of them (R6); what peers
+ * sent is durable at its origin already and reaches the disk with the next synced commit.
+ *
+ * Bounds: local writes queue up to `limits.writeQueueBytes` and are refused beyond; gossip queues up to
+ * `limits.inboxBytes` and is dropped beyond, counted, for repair to bring; pieces of pulls are bounded by the credit that
+ * the asker gives.
+ */
+import type { ActorId } from './bytes.ts'
+import { toBinary, toHex } from './bytes.ts'
+import { Change } from './change.ts'
+import { ClockWatch } from './clock.ts'
+import type { ClockState } from './clock.ts'
+import { CompletenessWatch } from './completeness.ts'
+import type { Completeness } from './completeness.ts'
+import type { CoreEffect, CoreEvent, WriteOutcome } from './events.ts'
+import { Links } from './links.ts'
+import { Purge } from './purge.ts'
+import { encodeBatch } from './records.ts'
+import type { Meta } from './records.ts'
+import type { Replica } from './replica.ts'
+import type { EngineOptions, Now } from './settings.ts'
+import { encodeGossip } from './wire/gossip.ts'
+import type { Delta } from './wire/gossip.ts'
+import type { Work } from './work.ts'
+import { applyDelta, applyWrite, refuseBySize } from './writes.ts'
+import type { LocalMutation, Writer } from './writes.ts'
+import { Young } from './young.ts'
+
+/** One commit takes at most this much, so that no batch keeps the event loop or the disk for long. */
+const BATCH_BYTES_MAX = 4 * 1024 * 1024
+const BATCH_WORKS_MAX = 4096
+/** Room for gossipsub's own envelope within its 64 KiB. */
+const GOSSIP_PAYLOAD_BYTES_MAX = 60 * 1024
+/** Of an actor id, 8 bytes tell the peer and 8 are random. */
+const ACTOR_SALT_BYTES = 8
+/** A replica counts as complete while a complete peer confirmed it within so many repair intervals. */
+const CONFIRMED_INTERVALS = 3
+/** After a restart a replica is complete as of a moment at most this far before its last one. */
+const COMPLETENESS_KEPT_MS = 60_000
+
+export class Engine {
+  readonly replica: Replica
+  readonly #options: EngineOptions
+  readonly #meta: Meta
+  readonly #clock: ClockWatch
+  readonly #completeness: CompletenessWatch
+  readonly #links: Links
+  readonly #purge: Purge
+  readonly #young: Young
+  readonly #queue: Work[] = []
+  readonly #counters = new Map<string, number>()
+  #effects: CoreEffect[] = []
+  #now: Now
+  #writer: Writer | undefined
+  #outbox: Delta[] = []
+  #writeBytes = 0
+  #inboxBytes = 0
+  #underWay: { change: Change; works: Work[] } | undefined
+  #storeFailed: string | undefined
+
+  constructor(options: EngineOptions, replica: Replica, meta: Meta, now: Now) {
+    this.#options = options
+    this.replica = replica
+    this.#meta = { ...meta }
+    this.#now = now
+    const { settings } = options
+    const begins = !options.hasPeers || (options.first && meta.completeAsOf === 0)
+    this.#clock = new ClockWatch(settings.expiry.skew, options.hasPeers, now, meta.clock)
+    this.#completeness = new CompletenessWatch(meta.completeAsOf, begins)
+    if (begins) this.#completeness.confirm(now.wall, now.mono)
+    this.#young = new Young(settings.repair.pullDelay)
+    this.#purge = new Purge(replica, settings.expiry, now)
+    this.#links = new Links({
+      options,
+      replica,
+      young: this.#young,
+      clock: this.#clock,
+      completeness: this.#completeness,
+      now: () => this.#now,
+      writer: () => this.#writer,
+      complete: () => this.#completeness.ever,
+      emit: (effect) => this.#effects.push(effect),
+      submit: (work) => this.#submit(work),
+      count: (name, by) => this.#count(name, by),
+      retireActor: (reason) => this.#retireActor(reason),
+    })
+  }
+
+  handle(event: CoreEvent, now: Now): CoreEffect[] {
+    this.#now = now
+    this.#clock.observe(now)
+    this.#dispatch(event)
+    this.#advance()
+    const effects = this.#effects
+    this.#effects = []
+    return effects
+  }
+
+  /** Monotonic time at which a `tick` is due. */
+  deadline(): number {
+    return Math.min(this.#links.deadline(), this.#purge.deadline(this.#now))
+  }
+
+  // What a shell may read between events.
+
+  get actor(): ActorId | undefined {
+    return this.#writer?.actor
+  }
+
+  get links(): Links {
+    return this.#links
+  }
+
+  completeness(): Completeness {
+    const fresh = CONFIRMED_INTERVALS * this.#options.settings.repair.interval
+    return this.#completeness.state(this.#now.mono, fresh)
+  }
+
+  clock(): ClockState {
+    return this.#clock.state(this.#now)
+  }
+
+  counters(): Record<string, number> {
+    return Object.fromEntries(this.#counters)
+  }
+
+  get storeFailed(): string | undefined {
+    return this.#storeFailed
+  }
+
+  /** Nothing waits for the store. */
+  get idle(): boolean {
+    return this.#underWay === undefined && this.#queue.length === 0
+  }
+
+  #dispatch(event: CoreEvent): void {
+    switch (event.type) {
+      case 'tick':
+        return this.#links.tick()
+      case 'write':
+        return this.#onWrite(event.id, event.mutations)
+      case 'committed':
+        return this.#onCommitted()
+      case 'commitFailed':
+        return this.#onCommitFailed(event.message)
+      case 'linkUp':
+        return this.#links.up(event.peer)
+      case 'linkDown':
+        return this.#links.down(event.peer)
+      case 'message':
+        return this.#links.message(event.peer, event.bytes)
+      case 'gossip':
+        return this.#onGossip(event.author, event.deltas, event.bytes)
+      case 'repair':
+        return this.#links.repair(event.peer, event.id)
+    }
+  }
+
+  // Work and commits.
+
+  #submit(work: Work): void {
+    if (this.#storeFailed === undefined) this.#queue.push(work)
+    else work.done(false)
+  }
+
+  /** Begins the next commit if none is under way. */
+  #advance(): void {
+    this.#purge.run(this.#now, this.#clock.state(this.#now).doubt, {
+      submit: (work) => this.#submit(work),
+      changed: (keys) => this.#effects.push({ type: 'changed', keys }),
+    })
+    this.#keepCompleteness()
+    while (this.#underWay === undefined && this.#queue.length > 0) this.#beginCommit()
+  }
+
+  /** Every batch carries `completeAsOf`; when there is none for long, one is made for it. */
+  #keepCompleteness(): void {
+    const behind = this.#completeness.asOf - this.#meta.completeAsOf
+    if (behind < (this.#meta.completeAsOf === 0 ? 1 : COMPLETENESS_KEPT_MS)) return
+    this.#meta.completeAsOf = Math.floor(this.#completeness.asOf)
+    this.#submit({
+      bytes: 0,
+      durable: false,
+      run: (change) => change.touch(),
+      done: () => undefined,
+    })
+  }
+
+  #beginCommit(): void {
+    const works = this.#takeWorks()
+    const change = new Change(this.replica)
+    for (const work of works) work.run(change)
+    this.#underWay = { change, works }
+    if (change.empty) return this.#finish(true)
+    this.#meta.clock = Math.max(this.#meta.clock, Math.floor(this.#now.wall))
+    this.#meta.completeAsOf = Math.floor(this.#completeness.asOf)
+    const sync = works.some((work) => work.durable)
+    this.#effects.push({ type: 'commit', batch: encodeBatch(change, this.#meta), sync })
+  }
+
+  #takeWorks(): Work[] {
+    let bytes = 0
+    let count = 0
+    while (count < this.#queue.length && count < BATCH_WORKS_MAX && bytes < BATCH_BYTES_MAX) {
+      bytes += this.#queue[count++]!.bytes
+    }
+    return this.#queue.splice(0, count)
+  }
+
+  #onCommitted(): void {
+    const change = this.#underWay?.change
+    if (change === undefined) return
+    change.apply()
+    this.#count('commits', 1)
+    this.#finish(true)
+    const keys = change.keysChanged()
+    if (keys.size > 0) this.#effects.push({ type: 'changed', keys })
+    this.#completeness.check(this.replica.context, this.#now.mono)
+  }
+
+  /** What is on disk is unknown now: nothing more is written until the shell has opened the store anew (design 3). */
+  #onCommitFailed(message: string): void {
+    this.#storeFailed = message
+    this.#retireActor('a commit failed')
+    this.#finish(false)
+    for (const work of this.#queue.splice(0)) work.done(false)
+  }
+
+  #finish(committed: boolean): void {
+    const works = this.#underWay?.works ?? []
+    this.#underWay = undefined
+    for (const work of works) work.done(committed)
+    this.#flushOutbox()
+  }
+
+  // Local writes.
+
+  #onWrite(id: number, mutations: LocalMutation[]): void {
+    const { limits } = this.#options.settings
+    const bytes = mutations.reduce((sum, one) => sum + one.key.length + (one.value?.length ?? 0), 0)
+    const refusal = mutations.map((one) => refuseBySize(one, limits)).find(Boolean)
+    if (refusal !== undefined) return this.#written(id, { ok: false, refusal })
+    if (this.#storeFailed !== undefined) return this.#written(id, this.#failedWrite())
+    if (this.#writeBytes > 0 && this.#writeBytes + bytes > limits.writeQueueBytes) {
+      this.#count('writesRefused', 1)
+      const message = `more than ${limits.writeQueueBytes} bytes of writes wait for the disk (limits.writeQueueBytes): try again`
+      return this.#written(id, { ok: false, refusal: { code: 'OVERLOADED', message } })
+    }
+    this.#writeBytes += bytes
+    this.#submit(this.#writeWork(id, mutations, bytes))
+  }
+
+  #writeWork(id: number, mutations: LocalMutation[], bytes: number): Work {
+    let outcome: WriteOutcome
+    let deltas: Delta[] = []
+    return {
+      bytes,
+      durable: true,
+      run: (change) => {
+        const { hash, settings } = this.#options
+        const writer = (this.#writer ??= this.#mintWriter())
+        const applied = applyWrite(change, mutations, writer, this.#now.wall, hash, settings.limits)
+        if ('code' in applied) {
+          outcome = { ok: false, refusal: applied }
+          return
+        }
+        outcome = { ok: true, results: applied.results }
+        deltas = applied.deltas
+      },
+      done: (committed) => {
+        this.#writeBytes -= bytes
+        if (!committed) return this.#written(id, this.#failedWrite())
+        this.#count('writes', 1)
+        this.#written(id, outcome)
+        this.#broadcast(deltas)
+      },
+    }
+  }
+
+  #written(id: number, outcome: WriteOutcome): void {
+    this.#effects.push({ type: 'written', id, outcome })
+  }
+
+  #failedWrite(): WriteOutcome {
+    const message = `the store failed (${this.#storeFailed ?? 'unknown'}); whether this write is on disk is not known`
+    return { ok: false, refusal: { code: 'STORE_FAILED', message } }
+  }
+
+  #mintWriter(): Writer {
+    const id = new Uint8Array(16)
+    id.set(this.#options.peerHash)
+    id.set(this.#options.random.bytes(ACTOR_SALT_BYTES), 8)
+    return { actor: toBinary(id), head: 0 }
+  }
+
+  /** The next write begins a new actor; dots of the old one are never given out again (R7, R14). */
+  #retireActor(reason: string): void {
+    if (this.#writer === undefined) return
+    const fields = { actor: toHex(this.#writer.actor), reason }
+    this.#writer = undefined
+    this.#count('actorsRetired', 1)
+    this.#effects.push({ type: 'log', level: 'warn', message: 'actor retired', fields })
+  }
+
+  /** Deltas of one commit travel together. */
+  #broadcast(deltas: readonly Delta[]): void {
+    this.#young.add(
+      deltas.map((delta) => delta.dot),
+      this.#now.mono,
+    )
+    this.#outbox.push(...deltas)
+  }
+
+  #flushOutbox(): void {
+    if (this.#outbox.length === 0) return
+    const { inlineBytes } = this.#options.settings.gossip
+    for (const bytes of encodeGossip(this.#outbox, inlineBytes, GOSSIP_PAYLOAD_BYTES_MAX)) {
+      this.#effects.push({ type: 'publish', bytes })
+    }
+    this.#outbox = []
+  }
+
+  // Gossip.
+
+  #onGossip(author: string, deltas: Delta[], bytes: number): void {
+    this.#links.heard(author, deltas)
+    if (
+      this.#inboxBytes > 0 &&
+      this.#inboxBytes + bytes > this.#options.settings.limits.inboxBytes
+    ) {
+      this.#count('gossipDropped', deltas.length)
+      return
+    }
+    this.#inboxBytes += bytes
+    this.#submit({
+      bytes,
+      durable: false,
+      run: (change) => {
+        for (const delta of deltas) applyDelta(change, delta)
+      },
+      done: (committed) => {
+        this.#inboxBytes -= bytes
+        if (!committed) return
+        this.#count('deltasReceived', deltas.length)
+        this.#young.add(
+          deltas.filter((delta) => delta.announcedBytes === 0).map((delta) => delta.dot),
+          this.#now.mono,
+        )
+      },
+    })
+  }
+
+  #count(name: string, by: number): void {
+    this.#counters.set(name, (this.#counters.get(name) ?? 0) + by)
+  }
+}

@@ -1,0 +1,40 @@
+/** What goes into the core and what comes out of it. */
+import type { RawBatch } from './records.ts'
+import type { Receipt } from './repair/session.ts'
+import type { LocalMutation, LocalResult, Refusal } from './writes.ts'
+import type { Delta } from './wire/gossip.ts'
+
+export type CoreEvent =
+  /** A timer that the shell set for `Engine.deadline` has fired. */
+  | { type: 'tick' }
+  | { type: 'write'; id: number; mutations: LocalMutation[] }
+  | { type: 'committed' }
+  | { type: 'commitFailed'; message: string }
+  | { type: 'linkUp'; peer: string }
+  | { type: 'linkDown'; peer: string }
+  | { type: 'message'; peer: string; bytes: Uint8Array }
+  | { type: 'gossip'; author: string; deltas: Delta[]; bytes: number }
+  | { type: 'repair'; id: number; peer: string }
+
+export type WriteOutcome =
+  | { ok: true; results: LocalResult[] }
+  | { ok: false; refusal: Refusal | { code: 'OVERLOADED' | 'STORE_FAILED'; message: string } }
+
+export type CoreEffect =
+  /** The store must answer with `committed` or `commitFailed`; there is never a second one before that. */
+  | { type: 'commit'; batch: RawBatch; sync: boolean }
+  | { type: 'send'; peer: string; lane: 'control' | 'bulk'; bytes: Uint8Array }
+  | { type: 'publish'; bytes: Uint8Array }
+  | { type: 'disconnect'; peer: string; reason: string; retryMs: number }
+  | { type: 'written'; id: number; outcome: WriteOutcome }
+  /** Keys whose visible state may have changed. */
+  | { type: 'changed'; keys: Iterable<string> }
+  | { type: 'repaired'; id: number; peer: string; receipt: Receipt }
+  /** This daemon must not go on. */
+  | { type: 'fatal'; code: 'DUPLICATE_IDENTITY'; message: string }
+  | {
+      type: 'log'
+      level: 'debug' | 'info' | 'warn' | 'error'
+      message: string
+      fields: Record<string, unknown>
+    }

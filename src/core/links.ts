@@ -1,0 +1,437 @@
+/**
+ * Everything that has to do with peers: greeting, digest exchanges, sessions, and the bounds on them.
+ *
+ * When to compare: at once on a new link (the peer with the lower id asks, the other answers and starts from the digest it
+ * was sent), every `repair.interval` with jitter, soon after a gap shows, and soon again while a difference looks
+ * suspicious. One exchange serves both sides.
+ */
+import type { ActorId } from './bytes.ts'
+import { toBinary } from './bytes.ts'
+import type { ClockWatch } from './clock.ts'
+import type { CompletenessWatch } from './completeness.ts'
+import type { CoreEffect } from './events.ts'
+import { GapWatch } from './gaps.ts'
+import type { Dot } from './item.ts'
+import { Peer } from './peer.ts'
+import { Answerer } from './repair/answerer.ts'
+import { Budget } from './repair/budget.ts'
+import { decodeDigest, encodeDigest, makeDigest } from './repair/digest.ts'
+import type { Digest, Self } from './repair/digest.ts'
+import { RepairSession } from './repair/session.ts'
+import type { Receipt, SessionHost } from './repair/session.ts'
+import * as intervals from './intervals.ts'
+import type { Intervals } from './intervals.ts'
+import type { Replica } from './replica.ts'
+import type { EngineOptions, Now } from './settings.ts'
+import type { Delta } from './wire/gossip.ts'
+import { decodeLink, encodeLink } from './wire/link.ts'
+import type { LinkBodies, LinkMessage, LinkType } from './wire/link.ts'
+import { Nonces } from './nonces.ts'
+import type { Work } from './work.ts'
+import type { Writer } from './writes.ts'
+import type { Young } from './young.ts'
+
+/** Versions of the link protocol that this build speaks. */
+export const VERSION_MIN = 1
+export const VERSION_MAX = 1
+const NONCE_BYTES = 8
+/** The side that does not ask first on a new link waits this long for the other to do so. */
+const SECOND_ASK_MS = 1_000
+const RETRY_BASE_MS = 500
+const RETRY_MAX_MS = 30_000
+const SUSPICIOUS_RETRY_MS = 1_000
+/** How long a refused peer is left alone. */
+const REFUSED_RETRY_MS = 60_000
+
+export interface LinksHost {
+  options: EngineOptions
+  replica: Replica
+  young: Young
+  clock: ClockWatch
+  completeness: CompletenessWatch
+  now(): Now
+  writer(): Writer | undefined
+  complete(): boolean
+  emit(effect: CoreEffect): void
+  submit(work: Work): void
+  count(name: string, by: number): void
+  retireActor(reason: string): void
+}
+
+export class Links {
+  readonly peers = new Map<string, Peer>()
+  readonly #host: LinksHost
+  readonly #nonce: Uint8Array
+  readonly #nonces = new Nonces()
+  readonly #budget: Budget
+  readonly #gaps: GapWatch
+  #nextSession = 1
+
+  constructor(host: LinksHost) {
+    this.#host = host
+    this.#nonce = host.options.random.bytes(NONCE_BYTES)
+    this.#budget = new Budget(host.options.settings.repair.bytesPerSecond, host.now().mono)
+    this.#gaps = new GapWatch(host.replica.context, host.options.settings.repair.gapDelay)
+  }
+
+  // Events.
+
+  up(id: string): void {
+    this.down(id)
+    const now = this.#host.now()
+    const asksFirst = this.#host.options.peerId < id
+    const wait = asksFirst ? 0 : SECOND_ASK_MS
+    const peer = new Peer(id, this.#answererFor(id), now.mono + wait)
+    this.peers.set(id, peer)
+    this.#send(peer, 'hello', {
+      versionMin: VERSION_MIN,
+      versionMax: VERSION_MAX,
+      map: this.#host.options.map as Uint8Array<ArrayBuffer>,
+      nonce: this.#nonce as Uint8Array<ArrayBuffer>,
+      name: this.#host.options.name,
+    })
+  }
+
+  down(id: string): void {
+    const peer = this.peers.get(id)
+    if (peer === undefined) return
+    peer.session?.fail('the link was lost', this.#host.now())
+    this.peers.delete(id)
+    this.#host.clock.peerGone(id)
+  }
+
+  message(id: string, bytes: Uint8Array): void {
+    const peer = this.peers.get(id)
+    if (peer === undefined) return
+    const message = decodeLink(bytes)
+    if (message === 'malformed') return this.#violation(peer, 'a message that does not decode')
+    if (message === 'unknown') return this.#host.count('messagesUnknown', 1)
+    if (message.type === 'hello') return this.#onHello(peer, message.body)
+    if (message.type === 'refused') return this.#onRefused(peer, message.body)
+    if (peer.hello === undefined) return this.#violation(peer, `${message.type} before hello`)
+    if (message.type === 'digestAsk') return this.#onDigestAsk(peer, message.body)
+    if (isForAsker(message)) {
+      const { session } = message.body
+      if (peer.session?.id === session) peer.session.handle(message, bytes.length, this.#host.now())
+      return
+    }
+    peer.answerer.handle(message)
+  }
+
+  /** Deltas came by gossip: gaps and announcements call for a pull before its time. */
+  heard(author: string, deltas: readonly Delta[]): void {
+    const writer = this.#host.writer()
+    for (const { dot, announcedBytes } of deltas) {
+      if (dot.actor === writer?.actor && dot.counter > writer.head) {
+        this.#host.retireActor('another process wrote under it')
+      }
+      if (announcedBytes > 0 && !this.#host.replica.context.covers(dot.actor, dot.counter)) {
+        this.#pullAnnounced(author)
+      }
+    }
+  }
+
+  /** Runs a session with a peer now, for an operator. */
+  repair(id: string, command: number): void {
+    const peer = this.peers.get(id)
+    if (peer?.hello === undefined) {
+      const receipt = emptyReceipt('failed', 'the peer is not connected')
+      return this.#host.emit({ type: 'repaired', id: command, peer: id, receipt })
+    }
+    peer.waiting.push(command)
+    if (peer.session === undefined) this.#startSession(peer, true).ask()
+  }
+
+  tick(): void {
+    const now = this.#host.now()
+    const { sessionTimeout } = this.#host.options.settings.repair
+    for (const peer of this.peers.values()) {
+      if (now.mono >= peer.answerer.expiresAt) peer.answerer.expire()
+      peer.answerer.pump()
+      if (peer.session !== undefined) {
+        if (now.mono - peer.session.progressAt >= sessionTimeout) {
+          peer.session.fail('no progress', now)
+        }
+      } else if (peer.hello !== undefined && now.mono >= peer.nextDigestAt) {
+        this.#startSession(peer, false).ask()
+      }
+    }
+    if (this.#gaps.due(now.mono)) this.#askForGaps(now)
+  }
+
+  deadline(): number {
+    let deadline = this.#gaps.deadline(this.#host.now().mono)
+    for (const peer of this.peers.values()) {
+      if (peer.hello === undefined) continue
+      const { sessionTimeout } = this.#host.options.settings.repair
+      const at =
+        peer.session === undefined ? peer.nextDigestAt : peer.session.progressAt + sessionTimeout
+      deadline = Math.min(deadline, at)
+      if (peer.answerer.pulling) {
+        deadline = Math.min(deadline, this.#budget.refilledAt(), peer.answerer.expiresAt)
+      }
+    }
+    return deadline
+  }
+
+  /** Dots in gaps that every linked peer was asked for and none had: lost with the disk that made them. */
+  dotsLost(): number {
+    const pulls = [...this.peers.values()].map((peer) => peer.pulledAt)
+    return this.#gaps.lost(pulls)
+  }
+
+  // Greeting.
+
+  #onHello(peer: Peer, hello: LinkBodies['hello']): void {
+    const { map } = this.#host.options
+    const sameMap = hello.map.length === map.length && hello.map.every((byte, i) => byte === map[i])
+    if (!sameMap) {
+      return this.#refuse(peer, 'WRONG_CLUSTER', 'this map belongs to another cluster')
+    }
+    if (hello.versionMin > VERSION_MAX || hello.versionMax < VERSION_MIN) {
+      const message = `this daemon speaks versions ${VERSION_MIN} to ${VERSION_MAX}, the peer ${hello.versionMin} to ${hello.versionMax}`
+      return this.#refuse(peer, 'UNKNOWN_VERSION', message)
+    }
+    if (hello.nonce.length !== NONCE_BYTES) return this.#violation(peer, 'a malformed hello')
+    if (!this.#nonces.admit(peer.id, toBinary(hello.nonce))) {
+      const message = `two processes run under the peer id ${peer.id}, from copies of one data directory; this is the later one: give it a data directory of its own`
+      return this.#refuse(peer, 'DUPLICATE_IDENTITY', message)
+    }
+    peer.hello = { name: hello.name.slice(0, 256), nonce: toBinary(hello.nonce) }
+    this.#host.completeness.peerSeen()
+    const now = this.#host.now()
+    if (now.mono >= peer.nextDigestAt && peer.session === undefined) {
+      this.#startSession(peer, false).ask()
+    }
+  }
+
+  #refuse(peer: Peer, code: string, message: string): void {
+    this.#host.count('peersRefused', 1)
+    this.#send(peer, 'refused', { code, message, retryMs: REFUSED_RETRY_MS })
+    this.#disconnect(peer, `${code}: ${message}`)
+  }
+
+  #onRefused(peer: Peer, refused: LinkBodies['refused']): void {
+    const message = `peer ${peer.id} refused this daemon: ${refused.code}: ${refused.message}`
+    if (refused.code === 'DUPLICATE_IDENTITY') {
+      this.#host.emit({ type: 'fatal', code: 'DUPLICATE_IDENTITY', message })
+    }
+    this.#disconnect(peer, message)
+  }
+
+  #violation(peer: Peer, what: string): void {
+    this.#host.count('protocolViolations', 1)
+    this.#disconnect(peer, `PROTOCOL_VIOLATION: ${what}`)
+  }
+
+  #disconnect(peer: Peer, reason: string): void {
+    this.down(peer.id)
+    this.#host.emit({ type: 'disconnect', peer: peer.id, reason, retryMs: REFUSED_RETRY_MS })
+  }
+
+  // Digests.
+
+  #self(): Self {
+    return { writer: this.#host.writer(), complete: this.#host.complete() }
+  }
+
+  #onDigestAsk(peer: Peer, wire: LinkBodies['digestAsk']): void {
+    const theirs = decodeDigest(wire)
+    if (theirs === undefined) return this.#violation(peer, 'a malformed digest')
+    const now = this.#host.now()
+    const mine = makeDigest(this.#host.replica, this.#self(), theirs.clock, now.wall)
+    this.#send(peer, 'digestAnswer', encodeDigest(mine, wire.session))
+    // The exchange serves this side as well, unless a session of its own is under way.
+    if (peer.session !== undefined) return
+    this.#startSession(peer, false).askFrom(theirs, mine, theirs.clock)
+  }
+
+  #startSession(peer: Peer, thorough: boolean): RepairSession {
+    const options = { id: this.#nextSession++, fresh: peer.fresh, thorough }
+    const session = new RepairSession(this.#sessionHost(peer), options, this.#host.now())
+    peer.session = session
+    return session
+  }
+
+  #sessionHost(peer: Peer): SessionHost {
+    const { replica, completeness } = this.#host
+    let offeredAt = this.#host.now().wall
+    return {
+      replica,
+      hash: this.#host.options.hash,
+      self: () => this.#self(),
+      send: (type, body) => this.#send(peer, type, body),
+      submit: (work) => this.#host.submit(work),
+      compared: (theirs, comparison) => {
+        const now = this.#host.now()
+        this.#noteDigest(peer, theirs, now)
+        if (comparison.contextsEqual && theirs.complete) completeness.confirm(now.wall, now.mono)
+        return peer.compared(theirs, comparison, now)
+      },
+      mayPull: () => ![...this.peers.values()].some((other) => other.session?.pulling),
+      missing: (part, wholeContext) => {
+        peer.dotsBehind = countDots(part)
+        offeredAt = this.#host.now().wall
+        if (wholeContext) completeness.offer(peer.id, offeredAt, part)
+      },
+      pulled: (complete) => {
+        const { mono } = this.#host.now()
+        peer.fresh = false
+        peer.pulledAt = mono
+        if (complete) completeness.accept(peer.id)
+        completeness.check(replica.context, mono)
+      },
+      itemsRefused: (count) => this.#host.count('itemsRefused', count),
+      conflict: (dot) => this.#onConflict(peer, dot),
+      finished: (receipt) => this.#onFinished(peer, receipt),
+    }
+  }
+
+  #noteDigest(peer: Peer, theirs: Digest, now: Now): void {
+    this.#host.clock.peerClock(peer.id, theirs.clock - now.wall, now)
+    const writer = this.#host.writer()
+    if (theirs.writer !== undefined && theirs.writer.actor === writer?.actor) {
+      this.#host.retireActor('a peer writes under it')
+    }
+  }
+
+  #onConflict(peer: Peer, dot: Dot): void {
+    this.#host.count('dotConflicts', 1)
+    this.#host.emit({
+      type: 'log',
+      level: 'error',
+      message: 'one dot has two contents: a data directory was copied or restored',
+      fields: { peer: peer.id, counter: dot.counter },
+    })
+  }
+
+  #onFinished(peer: Peer, receipt: Receipt): void {
+    const now = this.#host.now()
+    peer.session = undefined
+    peer.lastReceipt = receipt
+    this.#countSession(receipt)
+    peer.nextDigestAt = now.mono + this.#waitAfter(peer, receipt)
+    if (receipt.outcome === 'equal' || receipt.outcome === 'repaired') {
+      peer.fresh = false
+      peer.dotsBehind = 0
+    }
+    for (const id of peer.waiting.splice(0)) {
+      this.#host.emit({ type: 'repaired', id, peer: peer.id, receipt })
+    }
+  }
+
+  #countSession(receipt: Receipt): void {
+    this.#host.count(`sessions.${receipt.outcome}`, 1)
+    this.#host.count('repairItemsReceived', receipt.itemsReceived)
+    this.#host.count('repairItemsRemoved', receipt.itemsRemoved)
+    this.#host.count('repairMessageBytes', receipt.messageBytes)
+    this.#host.count('repairKeysByRangeStep', receipt.keysByRangeStep)
+  }
+
+  #waitAfter(peer: Peer, receipt: Receipt): number {
+    const { interval, jitter } = this.#host.options.settings.repair
+    if (receipt.outcome === 'busy' || receipt.outcome === 'failed') {
+      const wait = Math.min(RETRY_BASE_MS * 2 ** peer.failures++, RETRY_MAX_MS)
+      return wait * (0.5 + this.#host.options.random.float())
+    }
+    peer.failures = 0
+    if (peer.suspicious) return Math.min(SUSPICIOUS_RETRY_MS, interval)
+    return interval * (1 + jitter * (2 * this.#host.options.random.float() - 1))
+  }
+
+  // Pulls before their time.
+
+  #askForGaps(now: Now): void {
+    const idle = [...this.peers.values()].filter(
+      (peer) => peer.session === undefined && peer.hello !== undefined,
+    )
+    const peer = idle[Math.floor(this.#host.options.random.float() * idle.length)]
+    this.#gaps.asked(now.mono)
+    if (peer !== undefined) this.#startSession(peer, false).ask()
+  }
+
+  /** An announced item comes from its author if that is linked, else from whoever has it when next asked. */
+  #pullAnnounced(author: string): void {
+    const { mono } = this.#host.now()
+    const peer = this.peers.get(author)
+    for (const one of peer === undefined ? this.peers.values() : [peer]) {
+      one.fresh = true
+      one.nextDigestAt = Math.min(one.nextDigestAt, mono)
+    }
+  }
+
+  // Plumbing.
+
+  #answererFor(id: string): Answerer {
+    const peerOf = (): Peer | undefined => this.peers.get(id)
+    return new Answerer({
+      replica: this.#host.replica,
+      windowBytes: this.#host.options.settings.repair.windowBytes,
+      timeoutMs: this.#host.options.settings.repair.sessionTimeout,
+      mono: () => this.#host.now().mono,
+      send: (type, body) => {
+        const peer = peerOf()
+        return peer === undefined ? 0 : this.#send(peer, type, body)
+      },
+      young: () => this.#host.young.at(this.#host.now().mono),
+      mayPull: () => this.#pullsUnderWay() < this.#host.options.settings.repair.sessionsMax,
+      complete: () => this.#host.complete(),
+      hasBudget: () => this.#budget.has(this.#host.now().mono),
+      spendBudget: (bytes) => this.#budget.spend(bytes),
+      violation: (what) => {
+        const peer = peerOf()
+        if (peer !== undefined) this.#violation(peer, `a malformed ${what}`)
+      },
+    })
+  }
+
+  #pullsUnderWay(): number {
+    let pulls = 0
+    for (const peer of this.peers.values()) if (peer.answerer.pulling) pulls++
+    return pulls
+  }
+
+  #send<T extends LinkType>(peer: Peer, type: T, body: LinkBodies[T]): number {
+    const bytes = encodeLink(type, body)
+    const lane = type === 'chunk' || type === 'pullEnd' || type === 'pullOpen' ? 'bulk' : 'control'
+    this.#host.emit({ type: 'send', peer: peer.id, lane, bytes })
+    return bytes.length
+  }
+}
+
+type AskerMessage = Extract<LinkMessage, { body: { session: number } }>
+
+const FOR_ASKER: ReadonlySet<LinkType> = new Set<LinkType>([
+  'digestAnswer',
+  'pullBuckets',
+  'pullOpen',
+  'chunk',
+  'pullEnd',
+  'rangesAnswer',
+  'resolved',
+])
+
+function isForAsker(message: LinkMessage): message is AskerMessage {
+  if (message.type === 'sessionEnd') return !message.body.fromAsker
+  return FOR_ASKER.has(message.type)
+}
+
+function countDots(part: ReadonlyMap<ActorId, Intervals>): number {
+  let dots = 0
+  for (const set of part.values()) dots += intervals.count(set)
+  return dots
+}
+
+function emptyReceipt(outcome: Receipt['outcome'], reason: string): Receipt {
+  return {
+    outcome,
+    reason,
+    keysChanged: 0,
+    itemsReceived: 0,
+    itemsRemoved: 0,
+    messageBytes: 0,
+    rounds: 0,
+    durationMs: 0,
+    keysByRangeStep: 0,
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * The answering side of repair towards one peer: stateless but for the one pull that it streams.
+ *
+ * Pulls are paced by the asker's credit (what it has committed), by the daemon's budget of repair bytes a second, and by
+ * the number of pulls answered at a time; past that the answer is "busy", with the time after which to come again.
+ */
+import { BUCKETS } from '../context.ts'
+import type { Replica } from '../replica.ts'
+import type { ContextPart } from '../replica.ts'
+import { decodeContext } from '../wire/dots.ts'
+import type { LinkBodies, LinkMessage, LinkType } from '../wire/link.ts'
+import type { PullRequest } from '../wire/messages.ts'
+import { packNumbers, unpackNumbers } from '../wire/numbers.ts'
+import { PullAnswer } from './pull-answer.ts'
+import { answerRanges, decodeRangeClaims, encodeRangeClaims } from './ranges.ts'
+import { answerResolve } from './resolve.ts'
+import { ACTORS_PER_PULL_MAX } from './session.ts'
+
+const BUCKET_HASH_BYTES = 8
+/** How long a refused asker should wait, milliseconds, before jitter. */
+const BUSY_RETRY_MS = 1_000
+
+export interface AnswererHost {
+  replica: Replica
+  windowBytes: number
+  timeoutMs: number
+  mono(): number
+  send<T extends LinkType>(type: T, body: LinkBodies[T]): number
+  /** Dots too young to be missed yet. */
+  young(): ContextPart
+  /** Whether one more pull may be answered now. */
+  mayPull(): boolean
+  complete(): boolean
+  /** Takes up to `bytes` from the budget of this second; false when it is spent. */
+  hasBudget(): boolean
+  spendBudget(bytes: number): void
+  violation(what: string): void
+}
+
+export class Answerer {
+  readonly #host: AnswererHost
+  #pull: PullAnswer | undefined
+  #progressAt = 0
+
+  constructor(host: AnswererHost) {
+    this.#host = host
+  }
+
+  get pulling(): boolean {
+    return this.#pull !== undefined
+  }
+
+  /** Monotonic time at which the pull under way is given up unless the asker shows a sign of life. */
+  get expiresAt(): number {
+    return this.#pull === undefined ? Infinity : this.#progressAt + this.#host.timeoutMs
+  }
+
+  expire(): void {
+    this.#pull = undefined
+  }
+
+  handle(message: LinkMessage): void {
+    this.#progressAt = this.#host.mono()
+    if (message.type === 'pullRequest') this.#onPullRequest(message.body)
+    else if (message.type === 'credit') this.#onCredit(message.body)
+    else if (message.type === 'rangesAsk') this.#onRanges(message.body)
+    else if (message.type === 'resolve') this.#onResolve(message.body)
+    else if (message.type === 'sessionEnd' && this.#pull?.session === message.body.session) {
+      this.#pull = undefined
+    }
+  }
+
+  /** Sends as many chunks as credit and budget allow. */
+  pump(): void {
+    const pull = this.#pull
+    if (pull === undefined) return
+    while (!pull.done && pull.ready && this.#host.hasBudget()) {
+      const bytes = this.#host.send('chunk', pull.nextChunk())
+      pull.spend(bytes)
+      this.#host.spendBudget(bytes)
+    }
+    if (!pull.done) return
+    this.#pull = undefined
+    this.#host.send('pullEnd', { session: pull.session, complete: this.#host.complete() })
+  }
+
+  #onPullRequest(wire: PullRequest): void {
+    const theirs = decodeContext(wire.context)
+    const list = unpackNumbers(wire.buckets, BUCKETS)
+    const hasSummary = wire.summary.length === BUCKETS * BUCKET_HASH_BYTES
+    if (
+      theirs === undefined ||
+      list === undefined ||
+      list.some((bucket) => bucket >= BUCKETS) ||
+      (wire.summary.length > 0 && !hasSummary)
+    ) {
+      return this.#host.violation('pull request')
+    }
+    if (!this.pulling && !this.#host.mayPull()) {
+      const { session } = wire
+      const retryMs = BUSY_RETRY_MS
+      this.#host.send('sessionEnd', { session, code: 'BUSY', retryMs, fromAsker: false })
+      return
+    }
+    const buckets = list.length === 0 ? undefined : new Set(list)
+    const { replica } = this.#host
+    if (hasSummary || (buckets === undefined && replica.context.actors > ACTORS_PER_PULL_MAX)) {
+      return this.#sendBuckets(wire)
+    }
+    const young = wire.fresh ? new Map() : this.#host.young()
+    const scope = { theirs, buckets }
+    this.#pull = new PullAnswer(replica, wire.session, scope, young, this.#host.windowBytes)
+    this.#host.send('pullOpen', this.#pull.opening())
+    this.pump()
+  }
+
+  #sendBuckets(wire: PullRequest): void {
+    const { context } = this.#host.replica
+    const mine = context.bucketHashes()
+    const differing: number[] = []
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      const at = bucket * BUCKET_HASH_BYTES
+      const differs =
+        wire.summary.length === 0
+          ? context.actorsIn(bucket) > 0
+          : mine
+              .subarray(at, at + BUCKET_HASH_BYTES)
+              .some((byte, i) => byte !== wire.summary[at + i])
+      if (differs) differing.push(bucket)
+    }
+    this.#host.send('pullBuckets', {
+      session: wire.session,
+      buckets: packNumbers(differing),
+      actorCounts: packNumbers(differing.map((bucket) => context.actorsIn(bucket))),
+    })
+  }
+
+  #onCredit(wire: LinkBodies['credit']): void {
+    if (this.#pull?.session !== wire.session) return
+    this.#pull.addCredit(wire.bytes)
+    this.pump()
+  }
+
+  #onRanges(wire: LinkBodies['rangesAsk']): void {
+    const claims = decodeRangeClaims(wire)
+    if (claims === undefined) return this.#host.violation('ranges')
+    const answer = answerRanges(this.#host.replica, claims)
+    this.#host.send('rangesAnswer', encodeRangeClaims(answer, wire.session, wire.clock))
+  }
+
+  #onResolve(wire: LinkBodies['resolve']): void {
+    const answer = answerResolve(this.#host.replica, wire)
+    if (answer === undefined) return this.#host.violation('resolve')
+    this.#host.send('resolved', answer)
+  }
+}

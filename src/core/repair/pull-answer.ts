@@ -1,0 +1,214 @@
+/**
+ * The answering side of one pull.
+ *
+ * `ctx0`, the answerer's context, is fixed when the request arrives and never moves (R2). What the asker lacks of it is
+ * then streamed in chunks, each built in one synchronous step from the items held at that moment. A chunk says three
+ * things: which dots it speaks of (ranges), which of those are held (their keys are named, with the complete list of the
+ * key's held dots), and hence which are dead (all others). A dot that is held is always named in the chunk whose range
+ * has it, so that an asker that could not take the item knows to leave its dot out.
+ *
+ * Dots younger than the pull delay are left to gossip unless the asker says that its link is fresh.
+ */
+import type { ActorId } from '../bytes.ts'
+import type { ContextSnapshot } from '../context.ts'
+import * as intervals from '../intervals.ts'
+import type { Intervals } from '../intervals.ts'
+import { Item } from '../item.ts'
+import type { Removal } from '../removal-log.ts'
+import { intervalsIn } from '../replica.ts'
+import type { ContextPart, Replica } from '../replica.ts'
+import { ActorTable, encodeContext, encodeRanges } from '../wire/dots.ts'
+import type { DotRange } from '../wire/dots.ts'
+import type { Chunk, KeyState as WireKeyState, PullOpen } from '../wire/messages.ts'
+import { dotText, encodeKeyState, keyStateBytes } from './key-state.ts'
+import type { KeyStateParts } from './key-state.ts'
+
+/** Small enough that building one does not stall the daemon, large enough that framing does not show. */
+const CHUNK_BYTES = 64 * 1024
+/** Ranges in one chunk. */
+const CHUNK_RANGES_MAX = 4096
+
+export interface PullScope {
+  /** The asker's intervals of the actors in scope; an actor that is not there has none. */
+  theirs: ContextPart
+  /** Buckets in scope; all when absent. */
+  buckets: ReadonlySet<number> | undefined
+}
+
+export class PullAnswer {
+  readonly session: number
+  readonly #replica: Replica
+  readonly #scope: PullScope
+  readonly #open = new Map<ActorId, Intervals>()
+  readonly #todo: DotRange[] = []
+  #credit: number
+
+  constructor(
+    replica: Replica,
+    session: number,
+    scope: PullScope,
+    young: ContextPart,
+    windowBytes: number,
+  ) {
+    this.session = session
+    this.#replica = replica
+    this.#scope = scope
+    this.#credit = windowBytes
+    const ctx0 = replica.context.snapshot()
+    for (const [actor, mine] of actorsInScope(ctx0, scope.buckets)) {
+      const theirs = intervalsIn(scope.theirs, actor)
+      if (intervals.equals(mine, theirs)) continue
+      this.#open.set(actor, mine)
+      const missing = intervals.subtract(mine, theirs)
+      const due = intervals.subtract(missing, intervalsIn(young, actor))
+      for (let i = 0; i < due.length; i += 2) {
+        this.#todo.push({ actor, from: due[i]!, to: due[i + 1]! })
+      }
+    }
+    for (const actor of scope.theirs.keys()) {
+      if (ctx0.get(actor).length === 0) this.#open.set(actor, intervals.EMPTY)
+    }
+    // Taken from the end.
+    this.#todo.reverse()
+  }
+
+  opening(): PullOpen {
+    return { session: this.session, context: encodeContext(this.#open) }
+  }
+
+  get done(): boolean {
+    return this.#todo.length === 0
+  }
+
+  /** Whether the asker has room for another chunk. */
+  get ready(): boolean {
+    return this.#credit > 0
+  }
+
+  addCredit(bytes: number): void {
+    this.#credit += bytes
+  }
+
+  spend(bytes: number): void {
+    this.#credit -= bytes
+  }
+
+  nextChunk(): Chunk {
+    const chunk = new ChunkBuilder(this.#replica, (item) => this.#lacks(item))
+    while (this.#todo.length > 0 && !chunk.full) {
+      const range = this.#todo.pop()!
+      const rest = chunk.addRange(range)
+      if (rest !== undefined) {
+        this.#todo.push(rest)
+        break
+      }
+    }
+    return chunk.build(this.session)
+  }
+
+  /** Whether the asker said that it lacks this item. Of actors out of scope it said nothing: they are not sent. */
+  #lacks(item: Item): boolean {
+    const { theirs, buckets } = this.#scope
+    if (buckets !== undefined && !buckets.has(item.actor.charCodeAt(0))) return false
+    return !intervals.covers(intervalsIn(theirs, item.actor), item.counter)
+  }
+}
+
+function* actorsInScope(
+  context: ContextSnapshot,
+  buckets: ReadonlySet<number> | undefined,
+): Generator<readonly [ActorId, Intervals]> {
+  if (buckets === undefined) yield* context
+  else for (const bucket of buckets) yield* context.bucket(bucket)
+}
+
+class ChunkBuilder {
+  readonly #replica: Replica
+  readonly #lacks: (item: Item) => boolean
+  readonly #table = new ActorTable()
+  readonly #ranges: DotRange[] = []
+  readonly #keys: WireKeyState[] = []
+  readonly #named = new Set<string>()
+  readonly #carried = new Set<string>()
+  #bytes = 0
+
+  constructor(replica: Replica, lacks: (item: Item) => boolean) {
+    this.#replica = replica
+    this.#lacks = lacks
+  }
+
+  get full(): boolean {
+    return this.#bytes >= CHUNK_BYTES || this.#ranges.length >= CHUNK_RANGES_MAX
+  }
+
+  /** Adds as much of a range as fits; what is left over is the result. */
+  addRange(range: DotRange): DotRange | undefined {
+    const { actor, from, to } = range
+    const stop = this.#nameKeysOf(range)
+    if (stop === undefined) {
+      this.#ranges.push(range)
+      return undefined
+    }
+    if (stop > from) this.#ranges.push({ actor, from, to: stop - 1 })
+    return { actor, from: stop, to }
+  }
+
+  build(session: number): Chunk {
+    return {
+      session,
+      ranges: encodeRanges(this.#ranges, this.#table),
+      keys: this.#keys,
+      actors: this.#table.actors,
+    }
+  }
+
+  /** Names every key that the range touches; the counter at which it had to stop, if it did. */
+  #nameKeysOf({ actor, from, to }: DotRange): number | undefined {
+    const removals = this.#replica.removals.inRange(actor, from, to)
+    let removal = removals.next()
+    for (const item of this.#replica.fromDot(actor, from)) {
+      if (item.actor !== actor || item.counter > to) break
+      while (removal.done !== true && removal.value.counter < item.counter) {
+        if (!this.#nameKey(removal.value.key, removal.value)) return removal.value.counter
+        removal = removals.next()
+      }
+      if (!this.#nameKey(item.key, item)) return item.counter
+    }
+    while (removal.done !== true) {
+      if (!this.#nameKey(removal.value.key, removal.value)) return removal.value.counter
+      removal = removals.next()
+    }
+    return undefined
+  }
+
+  /** False when it does not fit. The first key of a chunk always fits, with at least the item it is named for. */
+  #nameKey(key: string, cause: Item | Removal): boolean {
+    if (this.#named.has(key)) return !(cause instanceof Item) || this.#carried.has(dotText(cause))
+    const parts = this.#keyParts(key, cause)
+    const bytes = keyStateBytes(parts)
+    if (this.#named.size > 0 && this.#bytes + bytes > CHUNK_BYTES) return false
+    this.#named.add(key)
+    for (const item of parts.items) this.#carried.add(dotText(item))
+    this.#keys.push(encodeKeyState(parts, this.#table))
+    this.#bytes += bytes
+    return true
+  }
+
+  #keyParts(key: string, cause: Item | Removal): KeyStateParts {
+    const held = this.#replica.siblings(key)
+    if (!(cause instanceof Item)) {
+      return { key, held, items: this.#thoseThatFit(held, 0), mutations: [cause] }
+    }
+    const others = held.filter((item) => item !== cause)
+    return { key, held, items: [cause, ...this.#thoseThatFit(others, cause.envelope.length)] }
+  }
+
+  #thoseThatFit(items: readonly Item[], bytesBefore: number): Item[] {
+    let bytes = bytesBefore
+    return items.filter((item) => {
+      if (!this.#lacks(item) || bytes + item.envelope.length > CHUNK_BYTES) return false
+      bytes += item.envelope.length
+      return true
+    })
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * The range step: range-based set reconciliation (Meyer, arXiv:2212.13567) over the order of held items.
+ *
+ * The asker sends fingerprints of ranges; the answerer leaves out those that agree, lists small ones and splits the
+ * others; the asker does the same with what comes back. Each message thus goes one level down, and n items take
+ * O(log n) rounds. The step only names candidates: keys (or, where only the other side knows the key, dots) on which the
+ * replicas may differ. It decides nothing and never touches a context; `resolve` decides.
+ *
+ * Range fingerprints are the first 8 bytes of the sum: a false match hides a difference from this step only, and the full
+ * fingerprint of the digest still tells that there is one.
+ */
+import { fromBinary, toBinary } from '../bytes.ts'
+import type { ActorId } from '../bytes.ts'
+import { lanesToBytes } from '../item.ts'
+import type { Dot, Item } from '../item.ts'
+import { boundAt, boundOf, compareBounds } from '../replica.ts'
+import type { Bound, Replica } from '../replica.ts'
+import { ActorTable, decodeActors, decodeDots } from '../wire/dots.ts'
+import type { Bound as WireBound, Range as WireRange, Ranges } from '../wire/messages.ts'
+import { dotText } from './key-state.ts'
+
+/** Parts into which a differing range is split. */
+const BRANCHES = 16
+/** A range of at most this many items is listed rather than split. */
+const LIST_MAX = 24
+/** Beyond this a list is refused even if asked for, and split instead. */
+const LIST_HARD_MAX = 256
+/** Ranges in one message; what does not fit is found by the next session. */
+const RANGES_MAX = 1024
+const FINGERPRINT_BYTES = 8
+const HASH_PREFIX_BYTES = 8
+
+export interface Range {
+  lower: Bound
+  upper: Bound
+}
+
+export type RangeClaim =
+  | (Range & { listed: false; fingerprint: string; count: number })
+  | (Range & { listed: true; entries: { dot: Dot; hash: string }[] })
+
+export interface Candidates {
+  keys: Set<string>
+  dots: Dot[]
+  /** Same dot, different contents (R14). */
+  conflicts: Dot[]
+}
+
+/** Splits into parts of about equal count; fewer where there are fewer items. */
+export function splitRange(replica: Replica, range: Range, parts: number): Range[] {
+  const low = replica.rank(range.lower)
+  const count = Math.max(replica.rank(range.upper) - low, 0)
+  const ranges: Range[] = []
+  let { lower } = range
+  for (let part = 1; part < parts; part++) {
+    const item = replica.atRank(low + Math.floor((count * part) / parts))
+    if (item === undefined || count === 0) break
+    const cut = shortestBound(replica, item, low)
+    if (compareBounds(cut, lower) <= 0 || compareBounds(cut, range.upper) >= 0) continue
+    ranges.push({ lower, upper: cut })
+    lower = cut
+  }
+  ranges.push({ lower, upper: range.upper })
+  return ranges
+}
+
+/** A bound before `item` and after its predecessor: the bare time where that tells them apart. */
+function shortestBound(replica: Replica, item: Item, lowestRank: number): Bound {
+  const full = boundOf(item)
+  const bare = boundAt(full.space, full.ms)
+  return replica.rank(bare) === replica.rank(full) && replica.rank(bare) >= lowestRank ? bare : full
+}
+
+export function claim(replica: Replica, range: Range): RangeClaim {
+  const { count, lanes } = replica.sum(range.lower, range.upper)
+  const fingerprint = toBinary(lanesToBytes(lanes).subarray(0, FINGERPRINT_BYTES))
+  return { ...range, listed: false, fingerprint, count }
+}
+
+/** The answer to the asker's claims: nothing where they agree, else the range split or listed. */
+export function answerRanges(replica: Replica, claims: readonly RangeClaim[]): RangeClaim[] {
+  const answer: RangeClaim[] = []
+  for (const theirs of claims) {
+    if (answer.length >= RANGES_MAX) break
+    const mine = claim(replica, theirs)
+    if (mine.listed) continue
+    if (theirs.listed) {
+      if (mine.count <= LIST_HARD_MAX) answer.push(list(replica, theirs))
+      else answer.push(...splitRange(replica, theirs, BRANCHES).map((r) => claim(replica, r)))
+      continue
+    }
+    if (mine.fingerprint === theirs.fingerprint && mine.count === theirs.count) continue
+    if (mine.count <= LIST_MAX) answer.push(list(replica, theirs))
+    else answer.push(...splitRange(replica, theirs, BRANCHES).map((r) => claim(replica, r)))
+  }
+  return answer
+}
+
+/** The asker's next claims after an answer; candidates from listed ranges go into `found`. */
+export function nextClaims(
+  replica: Replica,
+  answer: readonly RangeClaim[],
+  found: Candidates,
+): RangeClaim[] {
+  const next: RangeClaim[] = []
+  for (const theirs of answer) {
+    if (theirs.listed) {
+      compareLists(replica, theirs, found)
+      continue
+    }
+    const mine = claim(replica, theirs)
+    if (mine.listed || next.length >= RANGES_MAX) continue
+    if (mine.fingerprint === theirs.fingerprint && mine.count === theirs.count) continue
+    const { lower, upper } = theirs
+    if (Math.min(mine.count, theirs.count) <= LIST_MAX) {
+      next.push({ lower, upper, listed: true, entries: [] })
+    } else {
+      next.push(...splitRange(replica, theirs, BRANCHES).map((r) => claim(replica, r)))
+    }
+  }
+  return next
+}
+
+export function firstClaims(replica: Replica, ranges: readonly Range[]): RangeClaim[] {
+  return ranges.flatMap((range) =>
+    splitRange(replica, range, BRANCHES).map((part) => claim(replica, part)),
+  )
+}
+
+function itemsOf(replica: Replica, range: Range): Item[] {
+  const items: Item[] = []
+  for (const item of replica.fromBound(range.lower)) {
+    if (compareBounds(boundOf(item), range.upper) >= 0) break
+    items.push(item)
+  }
+  return items
+}
+
+function hashPrefix(item: Item): string {
+  return toBinary(lanesToBytes([item.lane0, item.lane1]).subarray(0, HASH_PREFIX_BYTES))
+}
+
+function list(replica: Replica, { lower, upper }: Range): RangeClaim {
+  const entries = itemsOf(replica, { lower, upper }).map((item) => ({
+    dot: { actor: item.actor, counter: item.counter },
+    hash: hashPrefix(item),
+  }))
+  return { lower, upper, listed: true, entries }
+}
+
+function compareLists(
+  replica: Replica,
+  theirs: RangeClaim & { listed: true },
+  found: Candidates,
+): void {
+  const mine = new Map(itemsOf(replica, theirs).map((item) => [dotText(item), item]))
+  for (const { dot, hash } of theirs.entries) {
+    const item = mine.get(dotText(dot))
+    if (item === undefined) {
+      // Ours are covered and dead: the peer learns that when it asks. Theirs are for `resolve` to name.
+      if (!replica.context.covers(dot.actor, dot.counter)) found.dots.push(dot)
+      continue
+    }
+    mine.delete(dotText(dot))
+    if (hashPrefix(item) !== hash) found.conflicts.push(dot)
+  }
+  for (const item of mine.values()) found.keys.add(item.key)
+}
+
+export function encodeRangeClaims(
+  claims: readonly RangeClaim[],
+  session: number,
+  clock: number,
+): Ranges {
+  const table = new ActorTable()
+  const ranges = claims.map((one): WireRange => {
+    const bounds = { lower: encodeBound(one.lower), upper: encodeBound(one.upper) }
+    const none = new Uint8Array(0)
+    if (!one.listed) {
+      const fingerprint = fromBinary(one.fingerprint)
+      return { ...bounds, fingerprint, count: one.count, listed: false, dots: none, hashes: none }
+    }
+    const dots = table.dots(one.entries.map((entry) => entry.dot))
+    const hashes = fromBinary(one.entries.map((entry) => entry.hash).join(''))
+    return { ...bounds, fingerprint: none, count: 0, listed: true, dots, hashes }
+  })
+  return { session, clock, actors: table.actors, ranges }
+}
+
+export function decodeRangeClaims(wire: Ranges): RangeClaim[] | undefined {
+  const actors = decodeActors(wire.actors)
+  if (actors === undefined || wire.ranges.length > BRANCHES * (RANGES_MAX + 1)) return undefined
+  const claims: RangeClaim[] = []
+  for (const range of wire.ranges) {
+    const one = decodeRange(range, actors)
+    if (one === undefined) return undefined
+    claims.push(one)
+  }
+  return claims
+}
+
+function decodeRange(range: WireRange, actors: readonly ActorId[]): RangeClaim | undefined {
+  const lower = decodeBound(range.lower)
+  const upper = decodeBound(range.upper)
+  if (lower === undefined || upper === undefined || compareBounds(lower, upper) > 0) {
+    return undefined
+  }
+  if (!range.listed) {
+    if (range.fingerprint.length !== FINGERPRINT_BYTES) return undefined
+    const fingerprint = toBinary(range.fingerprint)
+    return { lower, upper, listed: false, fingerprint, count: range.count }
+  }
+  const dots = decodeDots(range.dots, actors)
+  if (dots === undefined || range.hashes.length !== dots.length * HASH_PREFIX_BYTES) {
+    return undefined
+  }
+  const entries = dots.map((dot, index) => {
+    const at = index * HASH_PREFIX_BYTES
+    return { dot, hash: toBinary(range.hashes.subarray(at, at + HASH_PREFIX_BYTES)) }
+  })
+  return { lower, upper, listed: true, entries }
+}
+
+function encodeBound(bound: Bound): WireBound {
+  return { ...bound, actor: fromBinary(bound.actor) }
+}
+
+function decodeBound(wire: WireBound | undefined): Bound | undefined {
+  if (wire === undefined) return undefined
+  const wellFormed =
+    wire.space <= 2 &&
+    Number.isSafeInteger(wire.ms) &&
+    Number.isSafeInteger(wire.counter) &&
+    (wire.actor.length === 0 || wire.actor.length === 16)
+  return wellFormed ? { ...wire, actor: toBinary(wire.actor) } : undefined
+}

@@ -1,0 +1,116 @@
+/**
+ * The resolve step: what becomes of candidate keys.
+ *
+ * The asker names its dots of each key. From one look at its held items and its context the answerer says per key which
+ * items to take, which of the asker's dots are removed (in its context, and held under no key), and how many it has never
+ * seen and will come for itself. Only the replica that holds the context decides "removed" (R4).
+ */
+import { toBinary, fromBinary } from '../bytes.ts'
+import { KEY_BYTES_MAX } from '../item.ts'
+import type { Dot, Item } from '../item.ts'
+import type { Replica } from '../replica.ts'
+import { ActorTable, decodeActors, decodeDots } from '../wire/dots.ts'
+import type { KeyState as WireKeyState, Resolve, Resolved } from '../wire/messages.ts'
+import { dotText, encodeKeyState, keyStateBytes } from './key-state.ts'
+
+/** Keys and dots asked in one message. */
+export const CANDIDATES_MAX = 512
+/** An answer stops after the key that takes it past this many bytes. */
+const ANSWER_BYTES = 256 * 1024
+
+export function encodeResolve(
+  replica: Replica,
+  session: number,
+  keys: readonly string[],
+  unknown: readonly Dot[],
+): Resolve {
+  const table = new ActorTable()
+  const candidates = keys.map((key) => ({
+    key: fromBinary(key),
+    dots: table.dots(replica.siblings(key)),
+  }))
+  return { session, unknown: table.dots(unknown), keys: candidates, actors: table.actors }
+}
+
+/** `undefined` when the request is malformed. */
+export function answerResolve(replica: Replica, wire: Resolve): Resolved | undefined {
+  const actors = decodeActors(wire.actors)
+  const unknown = actors && decodeDots(wire.unknown, actors)
+  if (actors === undefined || unknown === undefined) return undefined
+  if (wire.keys.length + unknown.length > 2 * CANDIDATES_MAX) return undefined
+  const answer = new AnswerBuilder(replica)
+  for (const { key, dots } of wire.keys) {
+    const theirs = decodeDots(dots, actors)
+    if (theirs === undefined || key.length === 0 || key.length > KEY_BYTES_MAX) return undefined
+    if (!answer.full) answer.addKey(toBinary(key), theirs)
+  }
+  for (const dot of unknown) {
+    if (!answer.full) answer.addDot(dot)
+  }
+  return answer.build(wire.session)
+}
+
+class AnswerBuilder {
+  readonly #replica: Replica
+  readonly #table = new ActorTable()
+  readonly #keys: WireKeyState[] = []
+  #bytes = 0
+  #answered = 0
+  #wanted = 0
+
+  constructor(replica: Replica) {
+    this.#replica = replica
+  }
+
+  get full(): boolean {
+    return this.#bytes >= ANSWER_BYTES
+  }
+
+  addKey(key: string, theirs: readonly Dot[]): void {
+    this.#answered++
+    const removed: Dot[] = []
+    for (const dot of theirs) {
+      if (this.#replica.held(dot.actor, dot.counter) !== undefined) continue
+      if (this.#replica.context.covers(dot.actor, dot.counter)) removed.push(dot)
+      else this.#wanted++
+    }
+    const known = new Set(theirs.map(dotText))
+    const held = this.#replica.siblings(key)
+    const items = this.#thoseThatFit(held.filter((item) => !known.has(dotText(item))))
+    this.#push({ key, held, items, removed })
+  }
+
+  addDot(dot: Dot): void {
+    this.#answered++
+    const item = this.#replica.held(dot.actor, dot.counter)
+    if (item === undefined) return
+    const held = this.#replica.siblings(item.key)
+    const others = held.filter((one) => one !== item)
+    this.#push({ key: item.key, held, items: this.#thoseThatFit([item, ...others]), removed: [] })
+  }
+
+  build(session: number): Resolved {
+    return {
+      session,
+      keys: this.#keys,
+      actors: this.#table.actors,
+      wanted: this.#wanted,
+      answered: this.#answered,
+    }
+  }
+
+  #push(parts: { key: string; held: Item[]; items: Item[]; removed: Dot[] }): void {
+    this.#bytes += keyStateBytes(parts) + 9 * parts.removed.length
+    this.#keys.push(encodeKeyState(parts, this.#table))
+  }
+
+  /** The first always fits; a key whose survivors do not all fit is only partly resolved this time. */
+  #thoseThatFit(items: readonly Item[]): Item[] {
+    let bytes = 0
+    return items.filter((item, index) => {
+      if (index > 0 && bytes + item.envelope.length > ANSWER_BYTES) return false
+      bytes += item.envelope.length
+      return true
+    })
+  }
+}

@@ -1,0 +1,508 @@
+/**
+ * The asking side of repair: one session with one peer, from the first digest to a receipt.
+ *
+ *     digest ── contexts differ ──> pull (── by buckets ──> pull …) ──┐
+ *        │                                                            ├──> done
+ *        └── fingerprints differ ──> ranges (… rounds) ──> resolve ──┘
+ *
+ * Invariants
+ * - The context grows only by ranges that a chunk fully brought or declared dead, in the same batch as their items;
+ *   a session that breaks off adds nothing more (R3). By itself a range removes nothing.
+ * - A dot that the answerer holds and whose item did not arrive is left out of its range.
+ * - A sibling is dropped only on the answerer's word: `ctx0` covers it, or `resolved` lists it as removed (R4).
+ * - Partial progress is correct progress: everything committed stays, and the next session asks for the rest.
+ */
+import type { ActorId } from '../bytes.ts'
+import type { Change } from '../change.ts'
+import { BUCKETS, bucketOf } from '../context.ts'
+import type { ContextSnapshot } from '../context.ts'
+import * as intervals from '../intervals.ts'
+import type { Intervals } from '../intervals.ts'
+import type { Dot, Hash } from '../item.ts'
+import { boundAt } from '../replica.ts'
+import type { Replica } from '../replica.ts'
+import type { Now } from '../settings.ts'
+import { decodeActors, decodeContext, decodeRanges, encodeContext } from '../wire/dots.ts'
+import type { DotRange } from '../wire/dots.ts'
+import type { LinkBodies, LinkMessage, LinkType } from '../wire/link.ts'
+import type { Chunk, PullBuckets, PullOpen, Ranges, Resolved } from '../wire/messages.ts'
+import { packNumbers, unpackNumbers } from '../wire/numbers.ts'
+import type { Work } from '../work.ts'
+import { compareDigests, decodeDigest, encodeDigest, makeDigest, scopeOf } from './digest.ts'
+import type { Comparison, Digest, Self } from './digest.ts'
+import { applyKeyState, decodeKeyState, dotText } from './key-state.ts'
+import type { KeyState } from './key-state.ts'
+import { decodeRangeClaims, encodeRangeClaims, firstClaims, nextClaims } from './ranges.ts'
+import type { Candidates, Range } from './ranges.ts'
+import { CANDIDATES_MAX, encodeResolve } from './resolve.ts'
+
+/** With more actors than this a pull first compares buckets of actors. */
+export const ACTORS_INLINE_MAX = 256
+/** Actors that one pull speaks of: bounds its opening to some 100 KiB. */
+export const ACTORS_PER_PULL_MAX = 4096
+/** n items take about log16(n) / 2 rounds; more means that the maps move faster than the step. */
+const RANGE_ROUNDS_MAX = 12
+
+export interface Receipt {
+  outcome: 'equal' | 'repaired' | 'busy' | 'failed'
+  reason?: string
+  keysChanged: number
+  itemsReceived: number
+  itemsRemoved: number
+  messageBytes: number
+  rounds: number
+  durationMs: number
+  keysByRangeStep: number
+}
+
+/** What to do after a comparison; the peer's history decides, not the session. */
+export interface Plan {
+  pull: boolean
+  ranges: 'none' | 'settled' | 'all'
+}
+
+export interface SessionHost {
+  replica: Replica
+  hash: Hash
+  self(): Self
+  send<T extends LinkType>(type: T, body: LinkBodies[T]): number
+  submit(work: Work): void
+  compared(theirs: Digest, comparison: Comparison): Plan
+  /** Whether a pull may begin: one at a time, so that two peers never send the same things. */
+  mayPull(): boolean
+  /** The answerer's whole context was told: what of it is missing here, and whether the answerer is complete. */
+  missing(part: Map<ActorId, Intervals>, wholeContext: boolean): void
+  pulled(complete: boolean): void
+  itemsRefused(count: number): void
+  conflict(dot: Dot): void
+  finished(receipt: Receipt): void
+}
+
+export interface SessionOptions {
+  id: number
+  /** The first session of a link: nothing is left to gossip. */
+  fresh: boolean
+  /** An operator asked: compare again at the end, and run the range step without waiting. */
+  thorough: boolean
+}
+
+interface Pull {
+  /** This replica's context as the request told it. */
+  told: ContextSnapshot
+  buckets: ReadonlySet<number> | undefined
+  /** Buckets that the answerer called equal; of others out of scope nothing is known. */
+  equalBuckets: ReadonlySet<number>
+  moreBuckets: boolean
+  open: Map<ActorId, Intervals> | undefined
+}
+
+export class RepairSession {
+  readonly id: number
+  readonly #host: SessionHost
+  readonly #options: SessionOptions
+  readonly #startedAt: number
+  readonly #receipt: Receipt
+  readonly #keys = new Set<string>()
+  readonly #candidates: Candidates = { keys: new Set(), dots: [], conflicts: [] }
+  #asked: { keys: string[]; dots: Dot[] } = { keys: [], dots: [] }
+  #plan: Plan = { pull: false, ranges: 'none' }
+  #pull: Pull | undefined
+  #rangeRounds = 0
+  #scopeClock = 0
+  #worksUnderWay = 0
+  #next: (() => void) | undefined
+  #again = true
+  #ended = false
+  #now: Now
+  /** Monotonic time of the latest sign of life. */
+  progressAt: number
+
+  constructor(host: SessionHost, options: SessionOptions, now: Now) {
+    this.id = options.id
+    this.#host = host
+    this.#options = options
+    this.#now = now
+    this.#startedAt = now.mono
+    this.progressAt = now.mono
+    this.#receipt = {
+      outcome: 'equal',
+      keysChanged: 0,
+      itemsReceived: 0,
+      itemsRemoved: 0,
+      messageBytes: 0,
+      rounds: 0,
+      durationMs: 0,
+      keysByRangeStep: 0,
+    }
+  }
+
+  /** Begins by asking for the peer's digest. */
+  ask(): void {
+    this.#scopeClock = this.#now.wall
+    const digest = makeDigest(this.#host.replica, this.#host.self(), this.#now.wall, this.#now.wall)
+    this.#send('digestAsk', encodeDigest(digest, this.id))
+    this.#receipt.rounds++
+  }
+
+  /** Begins with a digest that the peer sent when it asked; `clock` is the one that fixed its scope. */
+  askFrom(theirs: Digest, mine: Digest, clock: number): void {
+    this.#scopeClock = clock
+    this.#decide(theirs, mine)
+  }
+
+  get pulling(): boolean {
+    return this.#pull !== undefined
+  }
+
+  handle(message: LinkMessage, bytes: number, now: Now): void {
+    this.#now = now
+    this.progressAt = now.mono
+    this.#receipt.messageBytes += bytes
+    if (message.type === 'digestAnswer') this.#onDigest(message.body)
+    else if (message.type === 'pullBuckets') this.#onBuckets(message.body)
+    else if (message.type === 'pullOpen') this.#onOpen(message.body)
+    else if (message.type === 'chunk') this.#onChunk(message.body, bytes)
+    else if (message.type === 'pullEnd') this.#onPullEnd(message.body.complete)
+    else if (message.type === 'rangesAnswer') this.#onRanges(message.body)
+    else if (message.type === 'resolved') this.#onResolved(message.body)
+    else if (message.type === 'sessionEnd') {
+      const busy = message.body.code === 'BUSY'
+      this.#end(busy ? 'busy' : 'failed', message.body.code)
+    }
+  }
+
+  /** Gives the session up; what was committed stays. */
+  fail(reason: string, now: Now): void {
+    this.#now = now
+    this.#end('failed', reason)
+  }
+
+  #send<T extends LinkType>(type: T, body: LinkBodies[T]): void {
+    this.#receipt.messageBytes += this.#host.send(type, body)
+  }
+
+  #violation(what: string): void {
+    this.#send('sessionEnd', {
+      session: this.id,
+      code: 'PROTOCOL_VIOLATION',
+      retryMs: 0,
+      fromAsker: true,
+    })
+    this.#end('failed', `malformed ${what}`)
+  }
+
+  #onDigest(wire: LinkBodies['digestAnswer']): void {
+    const theirs = decodeDigest(wire)
+    if (theirs === undefined) return this.#violation('digest')
+    const mine = makeDigest(this.#host.replica, this.#host.self(), this.#scopeClock, this.#now.wall)
+    this.#decide(theirs, mine)
+  }
+
+  #decide(theirs: Digest, mine: Digest): void {
+    const comparison = compareDigests(theirs, mine)
+    this.#plan = this.#host.compared(theirs, comparison)
+    if (this.#options.thorough && comparison.contextsEqual && !comparison.fingerprintsEqual) {
+      this.#plan = { pull: false, ranges: 'all' }
+    }
+    if (!this.#plan.pull) return this.#afterPull()
+    if (!this.#options.thorough && !this.#host.mayPull()) {
+      return this.#end('busy', 'another pull is under way')
+    }
+    this.#requestPull()
+  }
+
+  // Pull.
+
+  #requestPull(): void {
+    const { context } = this.#host.replica
+    const told = context.snapshot()
+    const pull: Pull = {
+      told,
+      buckets: undefined,
+      equalBuckets: new Set(),
+      moreBuckets: false,
+      open: undefined,
+    }
+    this.#pull = pull
+    this.#receipt.rounds++
+    const inline = told.actors <= ACTORS_INLINE_MAX
+    this.#send('pullRequest', {
+      session: this.id,
+      fresh: this.#options.fresh || this.#options.thorough,
+      summary: inline ? new Uint8Array(0) : context.bucketHashes(),
+      buckets: new Uint8Array(0),
+      context: inline ? encodeContext(new Map(told)) : [],
+    })
+  }
+
+  /** Takes as many of the differing buckets as one pull may speak of, and leaves the others to the next. */
+  #onBuckets(wire: PullBuckets): void {
+    const pull = this.#pull
+    const buckets = unpackNumbers(wire.buckets, BUCKETS)
+    const counts = unpackNumbers(wire.actorCounts, BUCKETS)
+    if (pull === undefined || pull.buckets !== undefined || pull.open !== undefined) return
+    if (buckets === undefined || counts?.length !== buckets.length) {
+      return this.#violation('buckets')
+    }
+    if (buckets.length === 0) return this.#afterPull()
+    const chosen = new Set<number>()
+    let actors = 0
+    for (const [index, bucket] of buckets.entries()) {
+      if (bucket >= BUCKETS) return this.#violation('buckets')
+      actors += Math.max(counts[index]!, pull.told.actorsIn(bucket))
+      if (chosen.size > 0 && actors > ACTORS_PER_PULL_MAX) break
+      chosen.add(bucket)
+    }
+    pull.buckets = chosen
+    pull.moreBuckets = chosen.size < buckets.length
+    if (pull.told.actors > ACTORS_INLINE_MAX) {
+      const differing = new Set(buckets)
+      pull.equalBuckets = new Set(
+        Array.from({ length: BUCKETS }, (_, bucket) => bucket).filter((b) => !differing.has(b)),
+      )
+    }
+    const context = new Map<ActorId, Intervals>()
+    for (const bucket of chosen) {
+      for (const [actor, set] of pull.told.bucket(bucket)) context.set(actor, set)
+    }
+    this.#receipt.rounds++
+    this.#send('pullRequest', {
+      session: this.id,
+      fresh: this.#options.fresh || this.#options.thorough,
+      summary: new Uint8Array(0),
+      buckets: packNumbers([...chosen]),
+      context: encodeContext(context),
+    })
+  }
+
+  #onOpen(wire: PullOpen): void {
+    const open = decodeContext(wire.context)
+    if (open === undefined) return this.#violation('opening')
+    const pull = this.#pull
+    if (pull === undefined || pull.open !== undefined) return
+    pull.open = open
+    const missing = new Map<ActorId, Intervals>()
+    for (const [actor, theirs] of open) {
+      const lacking = intervals.subtract(theirs, this.#host.replica.context.get(actor))
+      if (lacking.length > 0) missing.set(actor, lacking)
+    }
+    const whole = pull.buckets === undefined || (!pull.moreBuckets && pull.equalBuckets.size > 0)
+    this.#host.missing(missing, whole)
+  }
+
+  #onChunk(wire: Chunk, bytes: number): void {
+    const pull = this.#pull
+    if (pull?.open === undefined) return
+    const actors = decodeActors(wire.actors)
+    const ranges = actors && decodeRanges(wire.ranges, actors)
+    if (actors === undefined || ranges === undefined) return this.#violation('chunk')
+    if (!ranges.every((range) => withinOpen(pull, range))) return this.#violation('chunk')
+    const states: KeyState[] = []
+    for (const key of wire.keys) {
+      const state = decodeKeyState(key, actors, this.#host.hash)
+      if (state === undefined) return this.#violation('chunk')
+      states.push(state)
+    }
+    this.#submit(bytes, (change) => {
+      this.#takeChunk(change, states, ranges, (dot) => coveredByCtx0(pull, dot))
+      return () => this.#send('credit', { session: this.id, bytes })
+    })
+  }
+
+  #takeChunk(
+    change: Change,
+    states: readonly KeyState[],
+    ranges: readonly DotRange[],
+    isDead: (dot: Dot) => boolean,
+  ): void {
+    const missing = new Set<string>()
+    for (const state of states) {
+      for (const dot of this.#takeKey(change, state, isDead)) missing.add(dotText(dot))
+    }
+    for (const range of ranges) {
+      for (const { from, to } of without(range, missing)) change.see(range.actor, from, to)
+    }
+  }
+
+  /** Dots of the key whose items did not come. */
+  #takeKey(change: Change, state: KeyState, isDead: (dot: Dot) => boolean): Dot[] {
+    const applied = applyKeyState(change, state, isDead)
+    this.#receipt.itemsReceived += applied.itemsAdded
+    this.#receipt.itemsRemoved += applied.itemsRemoved
+    if (applied.itemsAdded + applied.itemsRemoved > 0) this.#keys.add(state.key)
+    if (state.itemsRefused > 0) this.#host.itemsRefused(state.itemsRefused)
+    else if (applied.missing.length > 0) this.#candidates.keys.add(state.key)
+    return applied.missing
+  }
+
+  #onPullEnd(complete: boolean): void {
+    const pull = this.#pull
+    if (pull?.open === undefined) return
+    this.#whenCommitted(() => {
+      this.#pull = undefined
+      if (pull.moreBuckets) return this.#requestPull()
+      this.#host.pulled(complete)
+      this.#afterPull()
+    })
+  }
+
+  #afterPull(): void {
+    if (this.#plan.pull && this.#options.thorough && this.#again) {
+      this.#again = false
+      return this.ask()
+    }
+    if (this.#plan.ranges !== 'none') return this.#startRanges()
+    this.#resolveNext()
+  }
+
+  // Ranges.
+
+  #startRanges(): void {
+    const scope = scopeOf(this.#scopeClock)
+    const ranges: Range[] = [{ lower: boundAt(0, 0), upper: scope.settledEnd }]
+    if (this.#plan.ranges === 'all') {
+      ranges.push({ lower: scope.expiringStart, upper: boundAt(2, 0) })
+      ranges.push({ lower: scope.settledEnd, upper: scope.persistentEnd })
+    }
+    this.#plan.ranges = 'none'
+    this.#askRanges(firstClaims(this.#host.replica, ranges))
+  }
+
+  #askRanges(claims: Parameters<typeof encodeRangeClaims>[0]): void {
+    this.#rangeRounds++
+    this.#receipt.rounds++
+    this.#send('rangesAsk', encodeRangeClaims(claims, this.id, this.#scopeClock))
+  }
+
+  #onRanges(wire: Ranges): void {
+    if (this.#rangeRounds === 0) return
+    const answer = decodeRangeClaims(wire)
+    if (answer === undefined) return this.#violation('ranges')
+    const next = nextClaims(this.#host.replica, answer, this.#candidates)
+    if (next.length > 0 && this.#rangeRounds < RANGE_ROUNDS_MAX) return this.#askRanges(next)
+    this.#rangeRounds = 0
+    this.#receipt.keysByRangeStep += this.#candidates.keys.size + this.#candidates.dots.length
+    for (const dot of this.#candidates.conflicts) this.#host.conflict(dot)
+    this.#resolveNext()
+  }
+
+  // Resolve.
+
+  #resolveNext(): void {
+    const { keys, dots } = this.#candidates
+    if (keys.size + dots.length === 0) return this.#end(this.#outcome())
+    this.#asked = {
+      keys: [...keys].slice(0, CANDIDATES_MAX),
+      dots: dots.slice(0, CANDIDATES_MAX),
+    }
+    this.#receipt.rounds++
+    const { replica } = this.#host
+    this.#send('resolve', encodeResolve(replica, this.id, this.#asked.keys, this.#asked.dots))
+  }
+
+  #onResolved(wire: Resolved): void {
+    const asked = this.#asked
+    if (asked.keys.length + asked.dots.length === 0) return
+    const actors = decodeActors(wire.actors)
+    if (actors === undefined || wire.answered === 0) return this.#violation('resolved')
+    const states: KeyState[] = []
+    for (const key of wire.keys) {
+      const state = decodeKeyState(key, actors, this.#host.hash)
+      if (state === undefined) return this.#violation('resolved')
+      states.push(state)
+    }
+    this.#asked = { keys: [], dots: [] }
+    for (const key of asked.keys.slice(0, wire.answered)) this.#candidates.keys.delete(key)
+    const dotsAnswered = Math.max(0, wire.answered - asked.keys.length)
+    this.#candidates.dots.splice(0, Math.min(dotsAnswered, asked.dots.length))
+    this.#submit(0, (change) => {
+      const unresolved = new Set(this.#candidates.keys)
+      for (const state of states) {
+        const removed = new Set(state.removed.map(dotText))
+        this.#takeKey(change, state, (dot) => removed.has(dotText(dot)))
+      }
+      // A key that stayed unresolved is left to the next session: asking again would bring the same.
+      for (const key of this.#candidates.keys) {
+        if (!unresolved.has(key)) this.#candidates.keys.delete(key)
+      }
+      return () => undefined
+    })
+    this.#whenCommitted(() => this.#resolveNext())
+  }
+
+  // Work and end.
+
+  #submit(bytes: number, run: (change: Change) => () => void): void {
+    this.#worksUnderWay++
+    let after = (): void => undefined
+    this.#host.submit({
+      bytes,
+      durable: false,
+      run: (change) => {
+        after = run(change)
+      },
+      done: (committed) => {
+        this.#worksUnderWay--
+        if (this.#ended) return
+        if (!committed) return this.#end('failed', 'the store failed')
+        after()
+        this.#continueWhenCommitted()
+      },
+    })
+  }
+
+  #whenCommitted(next: () => void): void {
+    this.#next = next
+    this.#continueWhenCommitted()
+  }
+
+  #continueWhenCommitted(): void {
+    if (this.#worksUnderWay > 0 || this.#next === undefined) return
+    const next = this.#next
+    this.#next = undefined
+    next()
+  }
+
+  #outcome(): 'equal' | 'repaired' {
+    return this.#receipt.itemsReceived + this.#receipt.itemsRemoved > 0 ? 'repaired' : 'equal'
+  }
+
+  #end(outcome: Receipt['outcome'], reason?: string): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#receipt.outcome = outcome
+    if (reason !== undefined) this.#receipt.reason = reason
+    this.#receipt.keysChanged = this.#keys.size
+    this.#receipt.durationMs = this.#now.mono - this.#startedAt
+    this.#host.finished(this.#receipt)
+  }
+}
+
+/** The asker knows `ctx0` exactly: a range outside of it is a lie or a fault. */
+function withinOpen(pull: Pull, range: DotRange): boolean {
+  const open = pull.open?.get(range.actor)
+  if (open === undefined) return false
+  return intervals.countWithin(open, range.from, range.to) === range.to - range.from + 1
+}
+
+function coveredByCtx0(pull: Pull, dot: Dot): boolean {
+  const open = pull.open?.get(dot.actor)
+  if (open !== undefined) return intervals.covers(open, dot.counter)
+  const bucket = bucketOf(dot.actor)
+  const known =
+    pull.buckets === undefined || pull.buckets.has(bucket) || pull.equalBuckets.has(bucket)
+  return known && pull.told.covers(dot.actor, dot.counter)
+}
+
+/** A range less some of its dots. */
+function without(range: DotRange, missing: ReadonlySet<string>): { from: number; to: number }[] {
+  if (missing.size === 0) return [range]
+  let set: Intervals = [range.from, range.to]
+  for (const text of missing) {
+    const counter = Number(text.slice(16))
+    if (text.startsWith(range.actor)) set = intervals.subtract(set, [counter, counter])
+  }
+  const parts: { from: number; to: number }[] = []
+  for (let i = 0; i < set.length; i += 2) parts.push({ from: set[i]!, to: set[i + 1]! })
+  return parts
+}

@@ -1,0 +1,13 @@
+/** A step that waits for its place in a commit. */
+import type { Change } from './change.ts'
+
+export interface Work {
+  /** What it costs the queue and the batch, bytes. */
+  bytes: number
+  /** Whether somebody waits for it to be on disk: local writes do, what peers sent does not. */
+  durable: boolean
+  /** Adds its part to the change. Must not fail: whatever can be wrong was checked before. */
+  run(change: Change): void
+  /** After the batch is in the store and applied, or after it was given up. */
+  done(committed: boolean): void
+}
