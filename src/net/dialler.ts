@@ -33,11 +33,11 @@ interface Target {
 
 export interface DiallerDeps {
   /** Dials until a link is up. */
-  dial(addresses: string[]): Promise<PeerId>
-  isUp(peer: PeerId): boolean
-  linkCount(): number
+  dial: (addresses: string[]) => Promise<PeerId>
+  isUp: (peer: PeerId) => boolean
+  linkCount: () => number
   /** Whether the address has turned out to be this process. */
-  isOwn(address: string): boolean
+  isOwn: (address: string) => boolean
   book: AddressBook
   tuning: DialTuning
   log: Log
@@ -74,12 +74,12 @@ export class Dialler {
     clearTimeout(this.#timer)
   }
 
-  /** A peer is linked or was met under a new address: its backoff begins anew. */
-  linkUp(): void {
-    this.#turn()
-  }
-
+  /**
+   * A link was lost. One that did not live long counts as a failure, although its dial succeeded: else two peers that
+   * cannot get on would meet again and again without a pause.
+   */
   linkDown(peer: PeerId, stable: boolean): void {
+    if (this.#deps.book.get(peer) !== undefined) this.#bookTarget(peer)
     for (const target of this.#targetsOf(peer)) {
       if (stable) target.failures = 0
       else target.failures++
@@ -141,13 +141,19 @@ export class Dialler {
     for (const { peer, addresses } of [...book.entries()].reverse()) {
       if (linkCount() + this.#dialling >= tuning.linksWanted) return
       if (busy.has(peer) || isUp(peer) || addresses.length === 0) continue
-      let target = this.#byPeer.get(peer)
-      if (target === undefined) {
-        target = { bootstrap: undefined, peer, failures: 0, dueAt: 0, dialling: false }
-        this.#byPeer.set(peer, target)
-      }
-      yield target
+      yield this.#bookTarget(peer)
     }
+  }
+
+  #bookTarget(peer: PeerId): Target {
+    let target = this.#byPeer.get(peer)
+    if (target === undefined) {
+      // Not at once: a fleet that starts together would dial itself in every direction.
+      const dueAt = Date.now() + this.#backoffMs(0)
+      target = { bootstrap: undefined, peer, failures: 0, dueAt, dialling: false }
+      this.#byPeer.set(peer, target)
+    }
+    return target
   }
 
   #dial(target: Target): void {
@@ -159,7 +165,6 @@ export class Dialler {
       .then(
         (peer) => {
           target.peer = peer
-          target.failures = 0
         },
         (error: unknown) => {
           target.failures++

@@ -324,7 +324,6 @@ class Libp2pTransport implements Transport {
     const running = this.#running
     if (running === undefined) return
     running.book.saw(peer, [])
-    running.dialler.linkUp()
     const address = String(connection.remoteAddr)
     this.#log.info({ peer, address }, 'link up')
     this.#guard('linkUp', () => running.handlers.linkUp(peer, address))

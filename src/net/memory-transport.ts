@@ -67,7 +67,7 @@ class MemoryTransport implements Transport, WirePeer {
   /** Peers to dial again, with the time before which they are not dialled. */
   readonly #known = new Map<PeerId, number>()
   readonly #dialling = new Set<PeerId>()
-  readonly #waiters: { peer: PeerId; settle(error?: HearsayError): void }[] = []
+  readonly #waiters: { peer: PeerId; settle: (error?: HearsayError) => void }[] = []
   readonly #seen = new Set<number>()
   #handlers: TransportHandlers | undefined
 
@@ -152,7 +152,7 @@ class MemoryTransport implements Transport, WirePeer {
   close(): Promise<void> {
     if (this.#handlers === undefined) return Promise.resolve()
     this.#handlers = undefined
-    for (const peer of [...this.#ends.keys()]) this.end(peer, 'closing')
+    for (const peer of this.#ends.keys()) this.end(peer, 'closing')
     this.#network.leave(this)
     for (const { peer, settle } of this.#waiters.splice(0)) {
       settle(connectFailed(peer, 'this daemon is stopping'))

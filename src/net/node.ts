@@ -1,7 +1,7 @@
 /**
  * The libp2p node, with every setting that differs from libp2p's defaults and why.
  */
-import type { noise } from '@chainsafe/libp2p-noise'
+import type { NoiseComponents } from '@chainsafe/libp2p-noise'
 import type { GossipSub } from '@chainsafe/libp2p-gossipsub'
 import { identify } from '@libp2p/identify'
 import type { Identify } from '@libp2p/identify'
@@ -11,7 +11,7 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import type { Libp2p } from 'libp2p'
-import type { PrivateKey } from '@libp2p/interface'
+import type { ConnectionEncrypter, PrivateKey } from '@libp2p/interface'
 import { gossipService } from './gossip.ts'
 import type { GossipTuning } from './gossip.ts'
 
@@ -43,7 +43,7 @@ export function createNode(options: {
   listen: string[]
   announce: string[]
   topic: string
-  encrypters: ReturnType<typeof noise>[]
+  encrypters: ((components: NoiseComponents) => ConnectionEncrypter)[]
   tuning: NodeTuning
 }): Promise<Node> {
   const { tuning } = options

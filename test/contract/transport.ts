@@ -259,8 +259,11 @@ export function transportContract(name: string, makeWorld: () => Promise<World>)
       }
       assert.ok(refused > 0, 'nothing was refused')
       assert.ok(taken * MIB <= SEND_QUEUE_BYTES_MAX + MIB)
+      const small = pattern(1_000)
+      while (a.transport.send(b.self, 'bulk', small)) taken++
+      refused++
       assert.equal(a.transport.counters().messagesDropped, refused)
-      assert.ok(a.transport.send(b.self, 'control', bytesOf('steer')))
+      assert.ok(a.transport.send(b.self, 'control', pattern(MIB)))
       await world.until('what was taken', () => b.messages.length === taken + 1)
       assert.ok(a.transport.send(b.self, 'bulk', bytesOf('after')))
       await world.until('a message after the overflow', () => b.messages.length === taken + 2)
