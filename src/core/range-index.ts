@@ -100,6 +100,7 @@ export class Cursor<T> implements IterableIterator<T> {
 export class RangeIndex<T> implements Iterable<T> {
   readonly #compare: (a: T, b: T) => number
   readonly #lanes: boolean
+  /** Not `#root`, so that the tests can walk the tree. */
   private root: Node<T> = new Node<T>([], undefined, 0)
 
   constructor(options: RangeIndexOptions<T>) {
