@@ -54,6 +54,8 @@ export interface DaemonConfig {
     windowBytes: number
     /** Sessions answered at a time; a further asker hears "busy". */
     sessionsMax: number
+    /** What all answered pulls together may send in a second. */
+    bytesPerSecond: number
   }
   gossip: {
     /** False: nothing is broadcast and nothing heard; repair alone carries every change. */
@@ -161,6 +163,7 @@ export function defaultConfig(data?: string, at: Surroundings = surroundings()):
       sessionTimeout: 30 * SECOND_MS,
       windowBytes: MiB,
       sessionsMax: 4,
+      bytesPerSecond: 64 * MiB,
     },
     gossip: { enabled: true, inlineBytes: 16 * KiB, heartbeat: SECOND_MS },
     limits: {

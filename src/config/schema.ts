@@ -179,6 +179,7 @@ export function settingsSchema(base: PathBase) {
       sessionTimeout: duration('30s', SECOND, HOUR),
       windowBytes: size('1MiB', 64 * KiB, 16 * MiB),
       sessionsMax: count(1, 64),
+      bytesPerSecond: size('64MiB', 64 * KiB, 1024 * MiB),
     }),
     gossip: section({
       enabled: flag(),

@@ -23,6 +23,7 @@ import { Links } from './links.ts'
 import { Purge } from './purge.ts'
 import { encodeBatch } from './records.ts'
 import type { Meta } from './records.ts'
+import { boundAt } from './replica.ts'
 import type { Replica } from './replica.ts'
 import type { EngineOptions, Now } from './settings.ts'
 import { encodeGossip } from './wire/gossip.ts'
@@ -128,6 +129,11 @@ export class Engine {
 
   counters(): Record<string, number> {
     return Object.fromEntries(this.#counters)
+  }
+
+  /** Held items that are hidden because they have expired. */
+  itemsExpired(wall: number): number {
+    return this.replica.sum(boundAt(1, 0), boundAt(1, Math.floor(wall) + 1)).count
   }
 
   get storeFailed(): string | undefined {

@@ -84,6 +84,10 @@ export class AddressBook {
     }
   }
 
+  get size(): number {
+    return this.#entries.size
+  }
+
   entries(): Iterable<BookEntry> {
     return this.#entries.values()
   }

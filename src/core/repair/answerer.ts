@@ -74,7 +74,8 @@ export class Answerer {
   pump(): void {
     const pull = this.#pull
     if (pull === undefined) return
-    while (!pull.done && pull.ready && this.#host.hasBudget()) {
+    // The budget is looked at first: looking is what fills it again, and a deadline waits for that.
+    while (this.#host.hasBudget() && !pull.done && pull.ready) {
       const bytes = this.#host.send('chunk', pull.nextChunk())
       pull.spend(bytes)
       this.#host.spendBudget(bytes)

@@ -1,0 +1,362 @@
+/**
+ * The composition root: data directory, engine, transport and control socket become one daemon.
+ *
+ * Order of start: the data directory with its lock, the replica, the network, the control socket; so a daemon that answers
+ * on its socket is whole. Order of stop: the socket (no new work), the engine (what is under way is committed), the
+ * network, the store.
+ */
+import { randomBytes } from 'node:crypto'
+import path from 'node:path'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import type { Logger } from 'pino'
+
+import type { DaemonConfig } from './config/config.ts'
+import { readKeyFile } from './config/key-file.ts'
+import { startControlServer } from './control/server.ts'
+import type { ControlServer } from './control/server.ts'
+import { toBinary, toHex } from './core/bytes.ts'
+import { makeDigest } from './core/repair/digest.ts'
+import type { Receipt } from './core/repair/session.ts'
+import type { EngineOptions } from './core/settings.ts'
+import { decodeGossip } from './core/wire/gossip.ts'
+import type { LocalMutation, LocalResult } from './core/writes.ts'
+import { CoreDriver, loadEngine } from './daemon/core-driver.ts'
+import { clusterOf, peerHash } from './daemon/identity.ts'
+import type { Cluster } from './daemon/identity.ts'
+import { Metrics } from './daemon/metrics.ts'
+import { decodeToken, encodeToken } from './daemon/token.ts'
+import { dotView, Views } from './daemon/views.ts'
+import { Watchers } from './daemon/watchers.ts'
+import type {
+  Completeness,
+  Daemon,
+  EntryView,
+  Mutation,
+  PeerStatus,
+  RepairReceipt,
+  ScanOptions,
+  Status,
+  WatchEvent,
+  WriteOptions,
+  Written,
+} from './daemon-api.ts'
+import { HearsayError } from './errors.ts'
+import { AddressBook } from './net/address-book.ts'
+import { createLibp2pTransport } from './net/libp2p-transport.ts'
+import type { GossipVerdict, PeerId, Transport } from './net/transport.ts'
+import { openDataDirectory } from './store/data-dir.ts'
+import type { DataDirectory } from './store/data-dir.ts'
+import { VERSION } from './version.ts'
+
+const ADDRESS_BOOK_FILE = 'peers.json'
+
+export interface DaemonOptions {
+  log: Logger
+  /** Called when the daemon must not go on; it has stopped by then. */
+  onFatal?: (error: HearsayError) => void
+}
+
+/** Starts a daemon. Throws a `HearsayError` that says what keeps it from starting. */
+export async function createDaemon(config: DaemonConfig, options: DaemonOptions): Promise<Daemon> {
+  const key = config.networkKey === undefined ? undefined : readKeyFile(config.networkKey)
+  const cluster = clusterOf(key)
+  const data = await openDataDirectory(config.data)
+  try {
+    const book = await AddressBook.open(path.join(data.path, ADDRESS_BOOK_FILE), options.log)
+    const hasPeers = config.bootstrap.length > 0 || book.size > 0
+    await book.close()
+    const peerId = peerIdFromPrivateKey(data.identity).toString()
+    const engineOptions = engineOptionsOf(config, cluster, peerId, hasPeers)
+    const engine = await loadEngine(data, engineOptions)
+    const transport = createLibp2pTransport({
+      privateKey: data.identity,
+      listen: config.listen,
+      announce: config.announce,
+      bootstrap: config.bootstrap,
+      topic: `/hearsay/1/${toHex(toBinary(cluster.map))}`,
+      admission: key?.secrets ?? [],
+      log: options.log,
+      addressBookFile: path.join(data.path, ADDRESS_BOOK_FILE),
+      tuning: {
+        heartbeatIntervalMs: config.gossip.heartbeat,
+        connectionsMax: config.connections.max,
+        dialBackoffMaxMs: config.connections.dialBackoffMax,
+      },
+    })
+    const daemon = new RunningDaemon({ config, options, cluster, data, engineOptions, transport })
+    await daemon.start(engine)
+    return daemon
+  } catch (error) {
+    await data.close()
+    throw error
+  }
+}
+
+function engineOptionsOf(
+  config: DaemonConfig,
+  cluster: Cluster,
+  peerId: string,
+  hasPeers: boolean,
+): EngineOptions {
+  return {
+    settings: config,
+    hash: cluster.hash,
+    random: {
+      bytes: (count) => randomBytes(count),
+      float: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,
+    },
+    map: cluster.map,
+    peerHash: peerHash(peerId),
+    peerId,
+    name: config.name,
+    hasPeers,
+    first: config.first,
+  }
+}
+
+interface Parts {
+  config: DaemonConfig
+  options: DaemonOptions
+  cluster: Cluster
+  data: DataDirectory
+  engineOptions: EngineOptions
+  transport: Transport
+}
+
+class RunningDaemon implements Daemon {
+  readonly peerId: PeerId
+  readonly #parts: Parts
+  readonly #views = new Views()
+  readonly #metrics = new Metrics()
+  readonly #watchers: Watchers
+  readonly #startedAt = Date.now()
+  #driver!: CoreDriver
+  #control: ControlServer | undefined
+  #stopping: Promise<void> | undefined
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.peerId = parts.transport.self
+    this.#views.knowPeer(this.peerId)
+    this.#watchers = new Watchers(parts.config.limits, (key) => this.#read(key))
+  }
+
+  async start(engine: ConstructorParameters<typeof CoreDriver>[1]): Promise<void> {
+    const { config, options, data, engineOptions, transport } = this.#parts
+    const { log } = options
+    this.#driver = new CoreDriver(
+      {
+        data,
+        options: engineOptions,
+        transport,
+        log,
+        publish: (bytes) => {
+          if (config.gossip.enabled) transport.publish(bytes)
+        },
+        changed: (keys) => this.#watchers.changed(keys),
+        fatal: (error) => this.#fatal(error),
+      },
+      engine,
+    )
+    try {
+      await transport.start({
+        linkUp: (peer) => {
+          this.#views.knowPeer(peer)
+          this.#driver.handle({ type: 'linkUp', peer })
+        },
+        linkDown: (peer) => this.#driver.handle({ type: 'linkDown', peer }),
+        message: (peer, bytes) => this.#driver.handle({ type: 'message', peer, bytes }),
+        gossip: (author, bytes) => this.#gossip(author, bytes),
+        duplicateIdentity: (address) => this.#fatal(duplicateIdentity(this.peerId, address)),
+      })
+      this.#control = await startControlServer({
+        daemon: this,
+        socketPath: config.socket.path,
+        mode: config.socket.mode,
+        ...(config.socket.group === undefined ? {} : { group: config.socket.group }),
+        version: VERSION,
+        log,
+      })
+    } catch (error) {
+      await this.#driver.stop()
+      await transport.close()
+      throw error
+    }
+  }
+
+  async write(mutations: Mutation[]): Promise<Written[]> {
+    const results = await this.#driver.write(mutations.map(localMutation))
+    return results.map((result, index) => written(mutations[index]!.key, result))
+  }
+
+  async put(key: Uint8Array, value: Uint8Array, options: WriteOptions = {}): Promise<Written> {
+    const [result] = await this.write([{ op: 'put', key, value, ...options }])
+    return result!
+  }
+
+  async delete(key: Uint8Array, options: { token?: string } = {}): Promise<Written> {
+    const [result] = await this.write([{ op: 'delete', key, ...options }])
+    return result!
+  }
+
+  get(key: Uint8Array): EntryView | undefined {
+    return this.#read(toBinary(key))
+  }
+
+  scan(options: ScanOptions): EntryView[] {
+    return [...this.#views.scan(this.#driver.engine.replica, options, Date.now())]
+  }
+
+  watch(prefix: Uint8Array, signal: AbortSignal): AsyncIterable<WatchEvent> {
+    return this.#watchers.watch(toBinary(prefix), signal)
+  }
+
+  completeness(): Completeness {
+    return this.#driver.engine.completeness()
+  }
+
+  async status(): Promise<Status> {
+    const { config, cluster, data, transport } = this.#parts
+    const { engine } = this.#driver
+    const { replica, actor, storeFailed } = engine
+    const now = Date.now()
+    const self = { writer: undefined, complete: false }
+    const digest = makeDigest(replica, self, now, now)
+    return {
+      version: VERSION,
+      name: config.name,
+      peerId: this.peerId,
+      ...(actor === undefined ? {} : { actor: toHex(actor) }),
+      startedAt: this.#startedAt,
+      dataDir: data.path,
+      socket: config.socket.path,
+      addresses: transport.addresses(),
+      cluster: { id: toHex(toBinary(cluster.id)), local: cluster.local },
+      completeness: engine.completeness(),
+      keys: replica.keys,
+      itemsExpired: engine.itemsExpired(now),
+      digest: {
+        context: toHex(digest.contextHash),
+        fingerprint: toHex(digest.fingerprint),
+        dots: digest.dots,
+        items: digest.items,
+      },
+      context: {
+        actors: replica.context.actors,
+        dots: replica.context.dots,
+        gaps: replica.context.gapCount,
+        dotsLost: engine.links.dotsLost(),
+      },
+      clock: engine.clock(),
+      store: {
+        sizeBytes: await data.store.sizeBytes(),
+        ...(storeFailed === undefined ? {} : { failing: storeFailed }),
+      },
+      memory: { rssBytes: process.memoryUsage.rss() },
+      peers: this.peers(),
+      counters: { ...engine.counters(), watchers: this.#watchers.count },
+      transport: transport.counters(),
+    }
+  }
+
+  peers(): PeerStatus[] {
+    const { peers } = this.#driver.engine.links
+    return this.#parts.transport.neighbours().map((neighbour): PeerStatus => {
+      const peer = peers.get(neighbour.peer)
+      if (peer === undefined) return { ...neighbour, repairing: false }
+      const { hello, lastDigest, dotsBehind, clockOffset, lastReceipt } = peer
+      return {
+        ...neighbour,
+        repairing: peer.session !== undefined,
+        complete: peer.complete,
+        ...(hello === undefined ? {} : { name: hello.name }),
+        ...(lastDigest === undefined ? {} : { lastDigest }),
+        ...(dotsBehind === undefined ? {} : { dotsBehind }),
+        ...(clockOffset === undefined ? {} : { clockOffsetMs: clockOffset }),
+        ...(lastReceipt === undefined
+          ? {}
+          : { lastReceipt: receiptView(neighbour.peer, lastReceipt) }),
+      }
+    })
+  }
+
+  connect(address: string): Promise<PeerId> {
+    return this.#parts.transport.connect(address)
+  }
+
+  async repair(peer?: PeerId): Promise<RepairReceipt[]> {
+    const linked = [...this.#driver.engine.links.peers.keys()]
+    if (peer !== undefined && !linked.includes(peer)) {
+      const message = `there is no connection to peer ${peer}; \`peers\` lists those there are`
+      throw new HearsayError('UNKNOWN_PEER', message)
+    }
+    const receipts: RepairReceipt[] = []
+    for (const one of peer === undefined ? linked : [peer]) {
+      receipts.push(receiptView(one, await this.#driver.repair(one)))
+    }
+    return receipts
+  }
+
+  async metrics(): Promise<string> {
+    return this.#metrics.render(await this.status())
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop())
+  }
+
+  async #stop(): Promise<void> {
+    const { data, transport } = this.#parts
+    await this.#control?.close()
+    await this.#driver.stop()
+    await transport.close()
+    await data.close()
+  }
+
+  #read(key: string): EntryView | undefined {
+    return this.#views.get(this.#driver.engine.replica, key, Date.now())
+  }
+
+  #gossip(author: PeerId, bytes: Uint8Array): GossipVerdict {
+    const { cluster, config } = this.#parts
+    if (!config.gossip.enabled) return 'ignore'
+    const deltas = decodeGossip(bytes, cluster.hash)
+    if (deltas === undefined) return 'reject'
+    this.#driver.handle({ type: 'gossip', author, deltas, bytes: bytes.length })
+    return 'forward'
+  }
+
+  #fatal(error: HearsayError): void {
+    const { log, onFatal } = this.#parts.options
+    log.fatal({ code: error.code }, error.message)
+    void this.stop().then(() => onFatal?.(error))
+  }
+}
+
+function duplicateIdentity(peerId: PeerId, address: string): HearsayError {
+  return new HearsayError(
+    'DUPLICATE_IDENTITY',
+    `another process at ${address} runs under this daemon's peer id ${peerId}, from a copy of its data directory: start this one with a data directory of its own`,
+  )
+}
+
+function localMutation(mutation: Mutation): LocalMutation {
+  const key = toBinary(mutation.key)
+  const observed =
+    mutation.token === undefined ? {} : { observed: decodeToken(key, mutation.token) }
+  if (mutation.op === 'delete') return { op: 'delete', key, ...observed }
+  const { value, expiresAt } = mutation
+  return { op: 'put', key, value, expiry: expiresAt ?? 0, ...observed }
+}
+
+function written(key: Uint8Array, result: LocalResult): Written {
+  return {
+    ...(result.dot === undefined ? {} : { dot: dotView(result.dot) }),
+    token: encodeToken(toBinary(key), result.held),
+    superseded: result.superseded,
+  }
+}
+
+function receiptView(peer: PeerId, receipt: Receipt): RepairReceipt {
+  return { peer, ...receipt }
+}

@@ -1,0 +1,210 @@
+/**
+ * Runs the engine: hands it events with the time, carries out its effects, keeps its timer, and opens the store anew
+ * after a failed commit.
+ */
+import type { CoreEffect, CoreEvent, WriteOutcome } from '../core/events.ts'
+import { Engine } from '../core/engine.ts'
+import { encodeBirth, Loader } from '../core/records.ts'
+import type { RawBatch } from '../core/records.ts'
+import type { Receipt } from '../core/repair/session.ts'
+import type { EngineOptions, Now } from '../core/settings.ts'
+import type { LocalMutation, LocalResult } from '../core/writes.ts'
+import { HearsayError } from '../errors.ts'
+import type { Log } from '../net/log.ts'
+import type { Transport } from '../net/transport.ts'
+import type { DataDirectory } from '../store/data-dir.ts'
+
+const REOPEN_MIN_MS = 250
+const REOPEN_MAX_MS = 30_000
+/** Node's timers take at most 31 bits of milliseconds. */
+const TIMER_MAX_MS = 60_000
+
+export interface CoreDriverHost {
+  data: DataDirectory
+  options: EngineOptions
+  transport: Transport
+  log: Log
+  publish(bytes: Uint8Array): void
+  changed(keys: Iterable<string>): void
+  fatal(error: HearsayError): void
+}
+
+export function nowOfProcess(): Now {
+  return { wall: Date.now(), mono: performance.now() }
+}
+
+/** Reads the replica from its store. Throws STORE_DAMAGED and STORE_OF_OTHER_CLUSTER. */
+export async function loadEngine(data: DataDirectory, options: EngineOptions): Promise<Engine> {
+  const loader = new Loader(options.hash)
+  for await (const records of data.store.load()) loader.add(records)
+  const loaded = loader.finish()
+  if ('damage' in loaded) throw damaged(data.path, loaded.damage)
+  if (loaded.map === undefined) {
+    await data.store.commit(encodeBirth(options.map), { sync: true })
+  } else if (Buffer.compare(loaded.map, options.map) !== 0) {
+    throw new HearsayError(
+      'STORE_OF_OTHER_CLUSTER',
+      `${data.path} holds the map of another cluster than the network key names; use the key file it was begun with, or another data directory`,
+    )
+  }
+  return new Engine(options, loaded.replica, loaded.meta, nowOfProcess())
+}
+
+function damaged(path: string, damage: readonly string[]): HearsayError {
+  const more = damage.length > 3 ? ` and ${damage.length - 3} more` : ''
+  return new HearsayError(
+    'STORE_DAMAGED',
+    `the store in ${path} is damaged: ${damage.slice(0, 3).join('; ')}${more}. Nothing of it may be trusted to say what was deleted: move the directory aside and start with an empty one, the fleet will fill it`,
+  )
+}
+
+interface Waiting<T> {
+  resolve(value: T): void
+  reject(error: unknown): void
+}
+
+export class CoreDriver {
+  readonly #host: CoreDriverHost
+  readonly #writes = new Map<number, Waiting<LocalResult[]>>()
+  readonly #repairs = new Map<number, Waiting<Receipt>>()
+  readonly #idle: (() => void)[] = []
+  #engine: Engine
+  #nextId = 1
+  #timer: NodeJS.Timeout | undefined
+  #timerAt = Infinity
+  #stopped = false
+  #reopening: Promise<void> | undefined
+
+  constructor(host: CoreDriverHost, engine: Engine) {
+    this.#host = host
+    this.#engine = engine
+    this.#arm()
+  }
+
+  get engine(): Engine {
+    return this.#engine
+  }
+
+  write(mutations: LocalMutation[]): Promise<LocalResult[]> {
+    const id = this.#nextId++
+    return new Promise((resolve, reject) => {
+      this.#writes.set(id, { resolve, reject })
+      this.handle({ type: 'write', id, mutations })
+    })
+  }
+
+  repair(peer: string): Promise<Receipt> {
+    const id = this.#nextId++
+    return new Promise((resolve, reject) => {
+      this.#repairs.set(id, { resolve, reject })
+      this.handle({ type: 'repair', id, peer })
+    })
+  }
+
+  handle(event: CoreEvent): void {
+    if (this.#stopped && event.type !== 'committed' && event.type !== 'commitFailed') return
+    const effects = this.#engine.handle(event, nowOfProcess())
+    for (const effect of effects) this.#carryOut(effect)
+    this.#arm()
+    if (this.#engine.idle) for (const wake of this.#idle.splice(0)) wake()
+  }
+
+  /** Takes no more events, and resolves when what was under way is committed. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    if (!this.#engine.idle) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    await this.#reopening
+    const stopping = new HearsayError('STOPPING', 'the daemon is stopping')
+    for (const waiting of [...this.#writes.values(), ...this.#repairs.values()]) {
+      waiting.reject(stopping)
+    }
+  }
+
+  #carryOut(effect: CoreEffect): void {
+    const { transport, log } = this.#host
+    switch (effect.type) {
+      case 'commit':
+        return this.#commit(effect.batch, effect.sync)
+      case 'send':
+        transport.send(effect.peer, effect.lane, effect.bytes)
+        return undefined
+      case 'publish':
+        return this.#host.publish(effect.bytes)
+      case 'disconnect':
+        log.warn({ peer: effect.peer, reason: effect.reason }, 'peer disconnected')
+        return transport.disconnect(effect.peer, effect.reason, effect.retryMs)
+      case 'written':
+        return this.#written(effect.id, effect.outcome)
+      case 'repaired':
+        this.#repairs.get(effect.id)?.resolve(effect.receipt)
+        this.#repairs.delete(effect.id)
+        return undefined
+      case 'changed':
+        return this.#host.changed(effect.keys)
+      case 'fatal':
+        return this.#host.fatal(new HearsayError(effect.code, effect.message))
+      case 'log':
+        return log[effect.level](effect.fields, effect.message)
+    }
+  }
+
+  #written(id: number, outcome: WriteOutcome): void {
+    const waiting = this.#writes.get(id)
+    this.#writes.delete(id)
+    if (outcome.ok) waiting?.resolve(outcome.results)
+    else waiting?.reject(new HearsayError(outcome.refusal.code, outcome.refusal.message))
+  }
+
+  #commit(batch: RawBatch, sync: boolean): void {
+    this.#host.data.store.commit(batch, { sync }).then(
+      () => this.handle({ type: 'committed' }),
+      (error: unknown) => this.#commitFailed(error),
+    )
+  }
+
+  #commitFailed(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error)
+    this.#host.log.error({ err: error }, 'the store failed; opening it anew')
+    this.handle({ type: 'commitFailed', message })
+    this.#reopening ??= this.#reopen().finally(() => (this.#reopening = undefined))
+  }
+
+  /** What is on disk is known only by reading it: the engine starts over from there. */
+  async #reopen(): Promise<void> {
+    const { data, options, log, transport } = this.#host
+    for (let wait = REOPEN_MIN_MS; !this.#stopped; wait = Math.min(wait * 2, REOPEN_MAX_MS)) {
+      await new Promise((resolve) => setTimeout(resolve, wait))
+      try {
+        await data.reopenStore()
+        const engine = await loadEngine(data, options)
+        this.#failWaiting()
+        this.#engine = engine
+        for (const { peer } of transport.neighbours()) this.handle({ type: 'linkUp', peer })
+        log.info({ items: engine.replica.size }, 'the store is open again')
+        return
+      } catch (error) {
+        log.error({ err: error }, 'the store cannot be opened yet')
+      }
+    }
+  }
+
+  #failWaiting(): void {
+    const error = new HearsayError('STORE_FAILED', 'the store was opened anew meanwhile: try again')
+    for (const waiting of this.#repairs.values()) waiting.reject(error)
+    this.#repairs.clear()
+  }
+
+  #arm(): void {
+    if (this.#stopped) return
+    const at = this.#engine.deadline()
+    if (at === this.#timerAt) return
+    clearTimeout(this.#timer)
+    this.#timerAt = at
+    const wait = Math.min(Math.max(Math.ceil(at - performance.now()), 0), TIMER_MAX_MS)
+    this.#timer = setTimeout(() => {
+      this.#timerAt = Infinity
+      this.handle({ type: 'tick' })
+    }, wait)
+  }
+}

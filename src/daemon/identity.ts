@@ -1,0 +1,47 @@
+/** What a daemon's keys are made of: the hash of items, the id of a map, the part of an actor that tells its peer. */
+import { createHash } from 'node:crypto'
+import type { Hash } from '../core/item.ts'
+import type { NetworkKey } from '../config/key-file.ts'
+
+/** What a store begun without a network key uses: every such daemon is of the same, local cluster, on loopback only. */
+const LOCAL_CLUSTER: Pick<NetworkKey, 'clusterId' | 'fingerprintKey'> = {
+  clusterId: new Uint8Array(16),
+  fingerprintKey: new Uint8Array(32),
+}
+
+export interface Cluster {
+  id: Uint8Array
+  local: boolean
+  /** Of this cluster's `default` map. */
+  map: Uint8Array
+  hash: Hash
+}
+
+export function clusterOf(key: NetworkKey | undefined): Cluster {
+  const { clusterId, fingerprintKey } = key ?? LOCAL_CLUSTER
+  return {
+    id: clusterId,
+    local: key === undefined,
+    map: mapId(clusterId, 'default'),
+    hash: keyedHash(fingerprintKey),
+  }
+}
+
+/** 16 bytes: the hash of cluster id and map name. */
+export function mapId(clusterId: Uint8Array, name: string): Uint8Array {
+  const hash = createHash('sha256').update('hearsay map\0').update(clusterId).update(name)
+  return hash.digest().subarray(0, 16)
+}
+
+/**
+ * SHA-256 of key and bytes, cut to 128 bits. The key has a fixed length and the output is cut, so that nothing can be
+ * appended to a message of a known hash; who does not know the key can neither predict a sum of hashes nor aim at one.
+ */
+function keyedHash(key: Uint8Array): Hash {
+  return (bytes) => createHash('sha256').update(key).update(bytes).digest().subarray(0, 16)
+}
+
+/** 8 bytes: the first half of every actor id of this peer. */
+export function peerHash(peerId: string): Uint8Array {
+  return createHash('sha256').update('hearsay peer\0').update(peerId).digest().subarray(0, 8)
+}

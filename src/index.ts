@@ -1,0 +1,17 @@
+/** The public library: a daemon to embed, and the pure map for those who bring their own shell. */
+export { createDaemon } from './daemon.ts'
+export type { DaemonOptions } from './daemon.ts'
+export { defaultConfig } from './config/config.ts'
+export type { DaemonConfig } from './config/config.ts'
+export { newNetworkKey, formatNetworkKey, readKeyFile } from './config/key-file.ts'
+export type { NetworkKey } from './config/key-file.ts'
+export { ControlClient } from './control/client.ts'
+export { ERROR_CODES, HearsayError } from './errors.ts'
+export type { ErrorCode } from './errors.ts'
+export type * from './daemon-api.ts'
+
+export { Engine } from './core/engine.ts'
+export { Replica } from './core/replica.ts'
+export { Loader, encodeBirth } from './core/records.ts'
+export type { CoreEffect, CoreEvent } from './core/events.ts'
+export type { CoreSettings, EngineOptions, Now, Random } from './core/settings.ts'
