@@ -1,0 +1,30 @@
+/** Exit codes, the same for both programs. A script may rely on them. */
+import { CommanderError } from 'commander'
+
+import { HearsayError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
+
+export const EXIT = {
+  done: 0,
+  /** Refused or failed. */
+  failed: 1,
+  usage: 2,
+  /** The key is not there. */
+  notFound: 3,
+  noDaemon: 4,
+  /** `hearsayd` met a defect of its own; a supervisor should start it again. EX_SOFTWARE of sysexits.h. */
+  defect: 70,
+} as const
+
+const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
+  BAD_ARGUMENT: EXIT.usage,
+  NOT_FOUND: EXIT.notFound,
+  NO_DAEMON: EXIT.noDaemon,
+}
+
+export function exitCodeOf(error: unknown): number {
+  // Commander ends --help and --version this way, too, with 0; everything else that it throws is wrong usage.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
+  if (!(error instanceof HearsayError)) return EXIT.failed
+  return EXIT_OF_CODE[error.code] ?? EXIT.failed
+}

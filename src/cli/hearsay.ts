@@ -1,0 +1,98 @@
+/** `hearsay`: the command line of the daemon beside it. One file per command in `commands/`. */
+import { once } from 'node:events'
+import { Command, CommanderError } from 'commander'
+
+import { HearsayError } from '../errors.ts'
+import { VERSION } from '../version.ts'
+import { connectCommand } from './commands/connect.ts'
+import { delCommand } from './commands/del.ts'
+import { exportCommand } from './commands/export.ts'
+import { getCommand } from './commands/get.ts'
+import { idCommand } from './commands/id.ts'
+import { importCommand } from './commands/import.ts'
+import { listCommand } from './commands/list.ts'
+import { networkKeyCommand } from './commands/network-key.ts'
+import { peersCommand } from './commands/peers.ts'
+import { putCommand } from './commands/put.ts'
+import { repairCommand } from './commands/repair.ts'
+import { statusCommand } from './commands/status.ts'
+import { watchCommand } from './commands/watch.ts'
+import { EXIT, exitCodeOf } from './exit.ts'
+import { endQuietlyWhenNobodyReads, say } from './output.ts'
+
+// prettier-ignore -- a line for what belongs together
+const COMMANDS = [
+  putCommand,
+  getCommand,
+  delCommand,
+  listCommand,
+  watchCommand,
+  importCommand,
+  exportCommand,
+  statusCommand,
+  peersCommand,
+  connectCommand,
+  repairCommand,
+  idCommand,
+  networkKeyCommand,
+]
+
+function program(): Command {
+  const hearsay = new Command('hearsay')
+    .description('Reads and writes the map of the hearsayd on this machine.')
+    .version(VERSION, '--version', 'print the version')
+    .helpOption('--help', 'explain, with examples')
+    .helpCommand('help [command]', 'explain a command, with examples')
+    .option('--socket <path>', "the daemon's socket (or HEARSAY_SOCKET)")
+    .option('--json', 'write JSON, for programs')
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(--help explains, with examples)')
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'hearsay: ')) })
+    .addHelpText(
+      'after',
+      `
+Keys and values are bytes, typed and shown as text unless --hex or --base64 says otherwise.
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 key not found, 4 no daemon.
+
+Examples:
+  hearsay put greeting hello
+  hearsay get greeting
+  hearsay watch services/
+  hearsay status
+  hearsay --socket /tmp/second/hearsay.sock status`,
+    )
+  for (const command of COMMANDS) hearsay.addCommand(command().copyInheritedSettings(hearsay))
+  return hearsay
+}
+
+function report(error: unknown, json: boolean): void {
+  // Commander has said it already.
+  if (error instanceof CommanderError) return
+  if (!(error instanceof HearsayError)) {
+    say(
+      `a defect of this program: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    )
+  } else if (json) {
+    const { code, message } = error
+    process.stderr.write(`${JSON.stringify({ error: { code, message } })}\n`)
+  } else say(`${error.message} (${error.code})`)
+}
+
+async function main(): Promise<number> {
+  const hearsay = program()
+  try {
+    await hearsay.parseAsync()
+    return EXIT.done
+  } catch (error) {
+    report(error, hearsay.opts<{ json?: boolean }>().json === true)
+    return exitCodeOf(error)
+  }
+}
+
+endQuietlyWhenNobodyReads()
+const code = await main()
+if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
+// Not waiting for the end of an input that nobody reads any more.
+process.exit(code)

@@ -1,0 +1,67 @@
+/** Peers as aligned lines: who, whether it agrees, what we lack of it, and how good the link is. */
+import type { PeerStatus } from '../daemon-api.ts'
+import { table } from './output.ts'
+import type { Style } from './output.ts'
+import { count, span } from './words.ts'
+
+/** Clocks further apart than this are worth a word: half of the default of expiry.skew. */
+const CLOCK_OFFSET_SHOWN_MS = 30_000
+
+export function peerLines(peers: readonly PeerStatus[], now: number, style: Style): string[] {
+  if (peers.length === 0) return []
+  const header = ['PEER', 'STATE', 'COMPARED', 'CLOCK', 'LINK', 'ADDRESS']
+  const [first = '', ...lines] = table([header, ...peers.map((peer) => row(peer, now))])
+  const coloured = lines.map((line, i) => {
+    const peer = peers[i]
+    if (peer === undefined) return line
+    const state = stateOf(peer)
+    return line.replace(state, style(colourOf(peer), state))
+  })
+  return [style('dim', first), ...coloured]
+}
+
+function row(peer: PeerStatus, now: number): string[] {
+  return [
+    nameOf(peer),
+    stateOf(peer),
+    peer.lastDigest === undefined ? 'not yet' : `${span(now - peer.lastDigest.at)} ago`,
+    clockOf(peer.clockOffsetMs),
+    linkOf(peer, now),
+    peer.address,
+  ]
+}
+
+/** Peer ids begin alike and differ at their end; the whole id stands in the address or in --json. */
+export function nameOf(peer: PeerStatus): string {
+  const id = `…${peer.peer.slice(-8)}`
+  return peer.name === undefined ? id : `${peer.name} ${id}`
+}
+
+export function stateOf(peer: PeerStatus): string {
+  const behind = peer.dotsBehind ?? 0
+  if (peer.repairing) return behind > 0 ? `repairing, ${lacking(behind)}` : 'repairing'
+  if (peer.lastDigest === undefined) return 'not compared'
+  if (peer.lastDigest.agreed) return peer.complete === false ? 'agrees, syncing itself' : 'agrees'
+  if (behind > 0) return `differs, ${lacking(behind)}`
+  // Nothing is lacking here, so the other side has yet to pull.
+  return peer.dotsBehind === 0 ? 'differs, it lacks changes' : 'differs'
+}
+
+function lacking(dots: number): string {
+  return `we lack ${count(dots, 'change')}`
+}
+
+function colourOf(peer: PeerStatus): 'green' | 'yellow' {
+  return peer.lastDigest?.agreed === true && !peer.repairing ? 'green' : 'yellow'
+}
+
+function clockOf(offsetMs: number | undefined): string {
+  if (offsetMs === undefined) return '?'
+  if (Math.abs(offsetMs) < CLOCK_OFFSET_SHOWN_MS) return 'same'
+  return `${span(Math.abs(offsetMs))} ${offsetMs > 0 ? 'ahead' : 'behind'}`
+}
+
+function linkOf(peer: PeerStatus, now: number): string {
+  const since = `${peer.direction === 'inbound' ? 'from it' : 'to it'}, ${span(now - peer.connectedAt)}`
+  return peer.gossip ? since : `${since}, no gossip`
+}

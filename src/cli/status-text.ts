@@ -1,0 +1,165 @@
+/**
+ * `hearsay status` for a person who was just woken: first the verdict, then what is wrong and what to do, then the facts.
+ * A pure function of the status, so that every sentence has its test.
+ */
+import type { Completeness, Status } from '../daemon-api.ts'
+import { table } from './output.ts'
+import type { Style } from './output.ts'
+import { nameOf, peerLines } from './peer-lines.ts'
+import { bytesInWords, count, number, span } from './words.ts'
+
+export function statusText(status: Status, now: number, style: Style): string {
+  const problems = problemsOf(status, now)
+  const title = `${status.name}  hearsay ${status.version}, up ${span(now - status.startedAt)}`
+  const lines = [
+    style('bold', title),
+    '',
+    ...verdict(status, problems, style),
+    '',
+    ...table(facts(status, now), '  '),
+    '',
+    style('bold', `${count(status.peers.length, 'peer')} connected`),
+    ...peerLines(status.peers, now, style).map((line) => `  ${line}`),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function verdict(status: Status, problems: string[], style: Style): string[] {
+  if (problems.length > 0) {
+    return problems.map((problem) => `${style(['bold', 'yellow'], '!')} ${problem}`)
+  }
+  const agreeing = status.peers.filter((peer) => peer.lastDigest?.agreed === true).length
+  if (status.peers.length === 0) {
+    return [
+      style(
+        'green',
+        'All is well: complete. No peer is connected, and none is configured or needed.',
+      ),
+    ]
+  }
+  if (agreeing === status.peers.length) {
+    return [style('green', `All is well: complete, and ${agreement(agreeing)}.`)]
+  }
+  return [
+    `Complete. ${agreeing} of ${count(status.peers.length, 'peer')} agreed at the last comparison; ` +
+      'the others are being repaired, which takes a few seconds unless writes go on.',
+  ]
+}
+
+function agreement(peers: number): string {
+  return peers === 1 ? 'the connected peer agrees' : `all ${peers} connected peers agree`
+}
+
+/** What needs a person, worst first, each with what to do. */
+function problemsOf(status: Status, now: number): string[] {
+  return [
+    ...storeProblem(status),
+    ...completenessProblem(status, now),
+    ...clockProblem(status),
+    ...lossProblem(status),
+    ...gossipProblem(status, now),
+  ]
+}
+
+function storeProblem({ store, dataDir }: Status): string[] {
+  if (store.failing === undefined) return []
+  return [
+    `The store has failed: ${store.failing}. Writes are refused; reads go on. Look at the disk of ${dataDir} ` +
+      '(full? read-only? broken?), then restart hearsayd.',
+  ]
+}
+
+function completenessProblem({ completeness, peers }: Status, now: number): string[] {
+  if (completeness.state === 'complete') return []
+  const connected =
+    peers.length === 0
+      ? 'No peer is connected: look at the network and the log, or dial one with "hearsay connect MULTIADDR".'
+      : undefined
+  if (completeness.state === 'complete-as-of') {
+    return [
+      `Complete as of ${instant(completeness.asOf, now)}, before the last start. What was written elsewhere since then may be ` +
+        `missing here. ${connected ?? 'It ends with the first pull from a complete peer.'}`,
+    ]
+  }
+  const source = peers.find((peer) => peer.complete === true)
+  const then =
+    source === undefined
+      ? 'None of the connected peers is complete. In a new fleet start exactly one daemon with --first; in an old one, ' +
+        'connect to a daemon that is complete.'
+      : `${nameOf(source)} is complete; pulling from it${behind(source.dotsBehind)}.`
+  return [
+    `Syncing: what is absent here may only not have arrived yet. ${connected ?? then}` +
+      (connected === undefined
+        ? ''
+        : ' If this is the first daemon of a new fleet, start it with --first.'),
+  ]
+}
+
+function behind(dots: number | undefined): string {
+  return dots === undefined || dots === 0 ? '' : `, ${count(dots, 'change')} to go`
+}
+
+function clockProblem({ clock }: Status): string[] {
+  if (!clock.doubt) return []
+  return [
+    `The clock is in doubt: ${clock.reason ?? 'no reason given'}. Expired values are hidden, but kept until it is not. ` +
+      'Set the clock (NTP) on the machine that is off; CLOCK below shows the others.',
+  ]
+}
+
+function lossProblem({ context }: Status): string[] {
+  if (context.dotsLost === 0) return []
+  return [
+    `${count(context.dotsLost, 'change')} cannot be had from any connected peer. If a daemon that wrote lately is away, bring it ` +
+      'back; if its disk is gone, so are they.',
+  ]
+}
+
+/** A link begins without gossip for a moment; only one that stays so is worth a word, milliseconds. */
+const GOSSIP_EXPECTED_AFTER_MS = 15_000
+
+function gossipProblem({ peers }: Status, now: number): string[] {
+  const silent = peers.filter(
+    (peer) => !peer.gossip && now - peer.connectedAt > GOSSIP_EXPECTED_AFTER_MS,
+  )
+  if (silent.length === 0) return []
+  return [
+    `No gossip with ${silent.map(nameOf).join(', ')}: changes come by repair alone, seconds later. Is gossip.enabled the ` +
+      'same on all daemons?',
+  ]
+}
+
+function facts(status: Status, now: number): string[][] {
+  const { context, digest, cluster, store } = status
+  const expired =
+    status.itemsExpired === 0 ? '' : `, and ${number(status.itemsExpired)} expired, not yet removed`
+  const gaps = context.gaps === 0 ? 'no gaps' : count(context.gaps, 'gap')
+  const addresses = status.addresses.length === 0 ? ['none'] : status.addresses
+  return [
+    ['answers', completenessWords(status.completeness, now)],
+    ['keys', `${number(status.keys)}${expired}`],
+    ['changes', `${number(context.dots)} seen, of ${count(context.actors, 'writer')}, ${gaps}`],
+    ['digest', `context ${digest.context}  fingerprint ${digest.fingerprint}`],
+    ['clock', status.clock.doubt ? 'in doubt' : 'fine'],
+    [
+      'data',
+      `${status.dataDir}, ${bytesInWords(store.sizeBytes)}${store.failing === undefined ? '' : ', FAILED'}`,
+    ],
+    ['memory', bytesInWords(status.memory.rssBytes)],
+    ...(status.socket === undefined ? [] : [['socket', status.socket]]),
+    ['cluster', cluster.local ? 'local: without a network key, on this machine alone' : cluster.id],
+    ['peer id', status.peerId],
+    ['actor', status.actor ?? 'none yet: nothing written since the start'],
+    ...addresses.map((address, i) => [i === 0 ? 'address' : '', address]),
+  ]
+}
+
+function completenessWords(completeness: Completeness, now: number): string {
+  if (completeness.state === 'complete') return 'complete'
+  if (completeness.state === 'syncing') return 'syncing: absent is not deleted'
+  return `complete as of ${instant(completeness.asOf, now)}`
+}
+
+function instant(ms: number, now: number): string {
+  return `${new Date(ms).toISOString()} (${span(now - ms)} ago)`
+}
