@@ -1,12 +1,13 @@
 /**
  * The durable store: LevelDB, by way of classic-level.
  */
-import { mkdir, readdir, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { ClassicLevel } from 'classic-level'
 import type { ChainedBatch } from 'classic-level'
 import { HearsayError } from '../errors.ts'
+import { codeOf, makeDirectory } from './durable-files.ts'
 import {
   closed,
   commitFailed,
@@ -61,7 +62,7 @@ export async function openLevelStore(directory: string): Promise<Store> {
 /** Creates the directory where it is missing; what names it whatever path leads to it. */
 async function prepareDirectory(directory: string): Promise<string> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await makeDirectory(path.resolve(directory), 0o700)
     const { dev, ino } = await stat(directory, { bigint: true })
     await refuseHeadless(directory)
     return `${dev}:${ino}`
@@ -219,7 +220,7 @@ class LevelStore implements Store {
         bytes += (await stat(path.join(this.#directory, name))).size
       } catch (error) {
         // Compaction removes files at any moment.
-        if (!isMissing(error)) throw error
+        if (codeOf(error) !== 'ENOENT') throw error
       }
     }
     return bytes
@@ -276,8 +277,4 @@ function checksum(key: Uint8Array, value: Uint8Array): number {
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

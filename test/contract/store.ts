@@ -5,7 +5,7 @@
  * `store-level.test.ts`.
  */
 import assert from 'node:assert/strict'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { Store, StoreBatch, StoreRecord } from '../../src/store/store.ts'
 import { bytes, contentOf, isCode, Model, put, textKey } from './store-model.ts'
 
@@ -253,7 +253,7 @@ export function storeContract(
       const breakable = await createBreakable()
       if ('unavailable' in breakable) {
         this.test!.title += ` (skipped: ${breakable.unavailable})`
-        return this.skip()
+        this.skip()
       }
       try {
         await failAndRecover(breakable)

@@ -1,0 +1,199 @@
+/** What the durable store promises beyond the common contract: to other processes, after a kill, to the disk. */
+import assert from 'node:assert/strict'
+import { execFile, spawn, spawnSync } from 'node:child_process'
+import type { ChildProcessByStdio } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, open, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { openLevelStore } from '../../src/store/level-store.ts'
+import { batchOf, randomOf } from './store-batches.ts'
+import { contentOf, isCode, Model, put, textKey } from './store-model.ts'
+import { unsyncedAcknowledgements } from './store-trace.ts'
+
+const run = promisify(execFile)
+const CHILD = fileURLToPath(new URL('./store-child.js', import.meta.url))
+const SEED = Number(process.env['HEARSAY_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+
+describe('level store', () => {
+  let parent: string
+  let directory: string
+
+  beforeEach(async () => {
+    parent = await mkdtemp(path.join(tmpdir(), 'hearsay-level-'))
+    directory = path.join(parent, 'store')
+  })
+
+  afterEach(() => rm(parent, { recursive: true }))
+
+  it(`is a prefix of its batches, with every acknowledged one, after a kill at any moment (seed ${SEED})`, async function () {
+    this.timeout(120_000)
+    const random = randomOf(SEED)
+    const model = new Model()
+    let batches = 0
+    let killedInside = 0
+    for (let round = 0; round < 12; round++) {
+      const { asked, acknowledged } = await writeUntilKilled(directory, batches, random() % 120)
+      const store = await openLevelStore(directory)
+      const found = Number(new Map(await contentOf(store)).get('number') ?? 0)
+      assert.ok(
+        found >= acknowledged,
+        `round ${round}: ${acknowledged} acknowledged, ${found} there`,
+      )
+      assert.ok(found <= asked, `round ${round}: ${asked} asked for, ${found} there`)
+      while (batches < found) model.apply(batchOf(SEED, ++batches))
+      assert.deepEqual(await model.differences(store), [], `round ${round}, batch ${found}`)
+      if (asked > acknowledged) killedInside++
+      await store.close()
+    }
+    assert.ok(killedInside > 0, 'no kill hit a commit')
+  })
+
+  it('acknowledges a synced commit after the fdatasync that covers it and all before it', async function () {
+    this.timeout(60_000)
+    if (spawnSync('strace', ['-f', '-o', '/dev/null', 'true']).status !== 0) {
+      this.test!.title += ' (skipped: strace cannot trace here)'
+      this.skip()
+    }
+    const log = path.join(parent, 'trace')
+    const calls = 'trace=write,writev,pwrite64,fdatasync,fsync'
+    const traced = [process.execPath, CHILD, 'trace', directory]
+    await run('strace', ['-f', '-y', '-s', '16', '-e', calls, '-o', log, ...traced])
+    const trace = unsyncedAcknowledgements(await readFile(log, 'utf8'))
+    assert.deepEqual(trace.early, [])
+    assert.equal(trace.acknowledged, 10)
+    assert.ok(trace.logFiles.size >= 2, 'the trace saw no change of log files')
+  })
+
+  it('keeps out a second store of this process, by whichever path it comes', async () => {
+    const store = await openLevelStore(directory)
+    const other = path.join(parent, 'link')
+    await symlink(directory, other)
+    await assert.rejects(openLevelStore(directory), isCode('DATA_DIR_LOCKED', 'this process'))
+    await assert.rejects(openLevelStore(other), isCode('DATA_DIR_LOCKED', 'this process'))
+    // The refused attempts must not have lifted the lock that keeps out other processes.
+    const child = spawnSync(process.execPath, [CHILD, 'write', directory], { encoding: 'utf8' })
+    assert.match(child.stderr, /DATA_DIR_LOCKED/)
+    await store.close()
+    await (await openLevelStore(other)).close()
+  })
+
+  it('refuses a store whose CURRENT is gone, instead of beginning an empty one over it', async () => {
+    const store = await openLevelStore(directory)
+    await store.commit(put(['a', '1']), { sync: true })
+    await store.close()
+    await rm(path.join(directory, 'CURRENT'))
+    const before = await readdir(directory)
+    await assert.rejects(openLevelStore(directory), isCode('STORE_DAMAGED', directory, 'CURRENT'))
+    assert.deepEqual(await readdir(directory), before)
+  })
+
+  it('refuses a store with a missing table', async () => {
+    const store = await openLevelStore(directory)
+    await store.commit(put(['a', '1']), { sync: true })
+    await store.close()
+    await (await openLevelStore(directory)).close()
+    const table = (await readdir(directory)).find((name) => name.endsWith('.ldb'))
+    await rm(path.join(directory, table!))
+    await assert.rejects(openLevelStore(directory), isCode('STORE_DAMAGED', directory, 'missing'))
+  })
+
+  it('notices a flipped bit in a stored value', async () => {
+    const marker = 'a value that is easily found, being incompressible: 0123456789abcdef'
+    const store = await openLevelStore(directory)
+    await store.commit(put(['a', marker], ['b', 'another']), { sync: true })
+    await store.close()
+    await (await openLevelStore(directory)).close()
+    const flipped = await flipAt(directory, 'easily found')
+    assert.ok(flipped.endsWith('.ldb'), `flipped in ${flipped}`)
+    const again = await openLevelStore(directory)
+    await assert.rejects(contentOf(again), isCode('STORE_DAMAGED', directory))
+    await again.close()
+  })
+
+  it('notices commits that are missing in the middle of its log', async () => {
+    const store = await openLevelStore(directory)
+    // LevelDB skips a damaged block of 32 KiB in its log and reads on behind it.
+    for (let i = 0; i < 10; i++) {
+      const batch = put([`marker ${i}`, 'small'])
+      batch.puts.push({ key: textKey(`filler ${i}`), value: Buffer.alloc(20_000, randomText(i)) })
+      await store.commit(batch, { sync: true })
+    }
+    await store.close()
+    const flipped = await flipAt(directory, 'marker 4')
+    assert.ok(flipped.endsWith('.log'), `flipped in ${flipped}`)
+    await assert.rejects(
+      openLevelStore(directory),
+      isCode('STORE_DAMAGED', 'missing in the middle'),
+    )
+  })
+
+  it('forgives a torn last commit, which nobody was told of', async () => {
+    const store = await openLevelStore(directory)
+    await store.commit(put(['a', '1']), { sync: true })
+    await store.commit(put(['b', '2']), { sync: true })
+    await store.close()
+    const log = (await readdir(directory)).find((name) => name.endsWith('.log'))
+    const handle = await open(path.join(directory, log!), 'r+')
+    await handle.truncate((await handle.stat()).size - 1)
+    await handle.close()
+    const again = await openLevelStore(directory)
+    assert.deepEqual(await contentOf(again), [['a', '1']])
+    await again.close()
+  })
+
+  it('refuses a file in place of its directory', async () => {
+    await mkdir(parent, { recursive: true })
+    await writeFile(directory, 'a file')
+    await assert.rejects(openLevelStore(directory), isCode('DATA_DIR_UNUSABLE', directory))
+    await assert.rejects(openLevelStore('/proc/nowhere'), isCode('DATA_DIR_UNUSABLE', '/proc'))
+  })
+})
+
+type Child = ChildProcessByStdio<null, Readable, null>
+
+/** Runs a writing process and kills it after some acknowledgements; what it said until then. */
+async function writeUntilKilled(
+  directory: string,
+  first: number,
+  acknowledgements: number,
+): Promise<{ asked: number; acknowledged: number }> {
+  const args = [CHILD, 'write', directory, String(SEED), String(first)]
+  const child: Child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  let said = ''
+  child.stdout.setEncoding('utf8')
+  child.stdout.on('data', (text: string) => {
+    said += text
+    if (lastOf(said, 'ack', first) - first >= acknowledgements) child.kill('SIGKILL')
+  })
+  const [, signal] = (await once(child, 'close')) as [number | null, string | null]
+  assert.equal(signal, 'SIGKILL', 'the writer ended by itself')
+  return { asked: lastOf(said, 'ask', first), acknowledged: lastOf(said, 'ack', first) }
+}
+
+function lastOf(said: string, word: string, otherwise: number): number {
+  const all = [...said.matchAll(new RegExp(`^${word} (\\d+)\\n`, 'gm'))]
+  return Number(all.at(-1)?.[1] ?? otherwise)
+}
+
+/** Flips one bit where `text` stands in the store's files; the name of the file. */
+async function flipAt(directory: string, text: string): Promise<string> {
+  for (const name of await readdir(directory)) {
+    const file = path.join(directory, name)
+    const contents = await readFile(file)
+    const at = contents.indexOf(text)
+    if (at < 0 || !/\.(ldb|log)$/.test(name)) continue
+    contents[at]! ^= 0x04
+    await writeFile(file, contents)
+    return name
+  }
+  throw new Error(`"${text}" is in no file`)
+}
+
+function randomText(seed: number): string {
+  const random = randomOf(seed)
+  return Array.from({ length: 3000 }, () => random().toString(36)).join('')
+}
