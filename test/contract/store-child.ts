@@ -49,8 +49,8 @@ async function trace(): Promise<void> {
     say(`ask ${i}`)
     const batch = { puts: [{ key: Buffer.from(`key ${i}`), value }], deletes: [] }
     // The unsynced ones among them: a synced one answers for those before it, in whichever file they are.
-    await store.commit(batch, { sync: i % 4 === 0 })
-    say(`${i % 4 === 0 ? 'ack' : 'done'} ${i}`)
+    await store.commit(batch, { sync: i % 5 === 0 })
+    say(`${i % 5 === 0 ? 'ack' : 'done'} ${i}`)
   }
   await store.close()
 }
