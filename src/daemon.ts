@@ -323,7 +323,7 @@ class RunningDaemon implements Daemon {
     const deltas = decodeGossip(bytes, cluster.hash)
     if (deltas === undefined) return 'reject'
     this.#driver.handle({ type: 'gossip', author, deltas, bytes: bytes.length })
-    return 'forward'
+    return this.#driver.engine.links.needsForwarding(author) ? 'forward' : 'ignore'
   }
 
   #fatal(error: HearsayError): void {

@@ -26,6 +26,7 @@ import type { EngineOptions, Now } from './settings.ts'
 import type { Delta } from './wire/gossip.ts'
 import { decodeLink, encodeLink } from './wire/link.ts'
 import type { LinkBodies, LinkMessage, LinkType } from './wire/link.ts'
+import { NeighbourWatch, NONCE_BYTES } from './neighbours.ts'
 import { Nonces } from './nonces.ts'
 import type { Work } from './work.ts'
 import type { Writer } from './writes.ts'
@@ -34,7 +35,6 @@ import type { Young } from './young.ts'
 /** Versions of the link protocol that this build speaks. */
 export const VERSION_MIN = 1
 export const VERSION_MAX = 1
-const NONCE_BYTES = 8
 /** The side that does not ask first on a new link waits this long for the other to do so. */
 const SECOND_ASK_MS = 1_000
 const RETRY_BASE_MS = 500
@@ -63,6 +63,7 @@ export class Links {
   readonly #host: LinksHost
   readonly #nonce: Uint8Array
   readonly #nonces = new Nonces()
+  readonly #neighbours = new NeighbourWatch(this.peers)
   readonly #budget: Budget
   readonly #gaps: GapWatch
   #nextSession = 1
@@ -97,6 +98,7 @@ export class Links {
     if (peer === undefined) return
     peer.session?.fail('the link was lost', this.#host.now())
     this.peers.delete(id)
+    this.#neighbours.changed(this.#host.now().mono)
     this.#host.clock.peerGone(id)
   }
 
@@ -109,6 +111,10 @@ export class Links {
     if (message.type === 'hello') return this.#onHello(peer, message.body)
     if (message.type === 'refused') return this.#onRefused(peer, message.body)
     if (peer.hello === undefined) return this.#violation(peer, `${message.type} before hello`)
+    if (message.type === 'neighbours') {
+      if (this.#neighbours.heard(peer, message.body.nonces)) return
+      return this.#violation(peer, 'malformed neighbours')
+    }
     if (message.type === 'digestAsk') return this.#onDigestAsk(peer, message.body)
     if (isForAsker(message)) {
       const { session } = message.body
@@ -157,10 +163,12 @@ export class Links {
       }
     }
     if (this.#gaps.due(now.mono)) this.#askForGaps(now)
+    if (now.mono >= this.#neighbours.tellAt) this.#tellNeighbours()
   }
 
   deadline(): number {
-    let deadline = this.#gaps.deadline(this.#host.now().mono)
+    const gaps = this.#gaps.deadline(this.#host.now().mono)
+    let deadline = Math.min(gaps, this.#neighbours.tellAt)
     for (const peer of this.peers.values()) {
       if (peer.hello === undefined) continue
       const { sessionTimeout } = this.#host.options.settings.repair
@@ -172,6 +180,11 @@ export class Links {
       }
     }
     return deadline
+  }
+
+  /** Whether a gossip payload of `author` may be news to one of our neighbours. */
+  needsForwarding(author: string): boolean {
+    return this.#neighbours.needsForwarding(author)
   }
 
   /** Dots in gaps that every linked peer was asked for and none had: lost with the disk that made them. */
@@ -200,8 +213,16 @@ export class Links {
     peer.hello = { name: hello.name.slice(0, 256), nonce: toBinary(hello.nonce) }
     this.#host.completeness.peerSeen()
     const now = this.#host.now()
+    this.#neighbours.changed(now.mono)
     if (now.mono >= peer.nextDigestAt && peer.session === undefined) {
       this.#startSession(peer, false).ask()
+    }
+  }
+
+  #tellNeighbours(): void {
+    const message = this.#neighbours.take()
+    for (const peer of this.peers.values()) {
+      if (peer.hello !== undefined) this.#send(peer, 'neighbours', message)
     }
   }
 

@@ -18,6 +18,8 @@ export class Peer {
   readonly id: string
   readonly answerer: Answerer
   hello: Hello | undefined
+  /** Nonces of the peers to which this one said that it is linked. */
+  neighbours: ReadonlySet<string> = new Set()
   session: RepairSession | undefined
   /** Ids of `repair` commands that wait for the session under way, or for the next. */
   waiting: number[] = []

@@ -161,7 +161,7 @@ export class RangeIndex<T> implements Iterable<T> {
   /** Removes the item that equals `probe`; false when there is none. */
   delete(probe: T): boolean {
     if (this.#delete(this.root, probe) === undefined) return false
-    while (this.root.children !== undefined && this.root.length === 1) {
+    if (this.root.length === 1 && this.root.children !== undefined) {
       this.root = this.root.children[0]!
     }
     return true

@@ -5,6 +5,7 @@
  * |-----------------|----------|-----------------------------------------------------------------------------|
  * | hello           | both     | first message each way: versions, map, nonce of this start                  |
  * | refused         | both     | this link ends, and why                                                     |
+ * | neighbours      | both     | to whom the sender is linked; after each change                             |
  * | digestAsk       | asker    | the asker's digest; its clock fixes horizon and settled bound for both      |
  * | digestAnswer    | answerer | the answerer's digest for that clock                                        |
  * | pullRequest     | asker    | the asker's context, or its bucket hashes when it knows hundreds of actors  |
@@ -28,6 +29,7 @@ import * as messages from './messages.ts'
 export interface LinkBodies {
   hello: messages.Hello
   refused: messages.Refused
+  neighbours: messages.Neighbours
   digestAsk: messages.Digest
   digestAnswer: messages.Digest
   pullRequest: messages.PullRequest
@@ -65,6 +67,7 @@ const CODECS: { [T in LinkType]: { byte: number; codec: Codec<LinkBodies[T]> } }
   rangesAnswer: { byte: 13, codec: messages.Ranges.codec() },
   resolve: { byte: 14, codec: messages.Resolve.codec() },
   resolved: { byte: 15, codec: messages.Resolved.codec() },
+  neighbours: { byte: 16, codec: messages.Neighbours.codec() },
 }
 
 const TYPE_OF_BYTE = new Map(

@@ -921,6 +921,95 @@ export namespace Refused {
   }
 }
 
+export interface Neighbours {
+  nonces: Uint8Array<ArrayBuffer>
+}
+
+export namespace Neighbours {
+  let _codec: Codec<Neighbours>
+
+  export const codec = (): Codec<Neighbours> => {
+    if (_codec == null) {
+      _codec = message<Neighbours>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.nonces != null && obj.nonces.byteLength > 0)) {
+          w.uint32(10)
+          w.bytes(obj.nonces)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          nonces: uint8ArrayAlloc(0)
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.nonces = reader.bytes()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.nonces`,
+                value: reader.bytes()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface NeighboursNoncesFieldEvent {
+    field: '$.nonces'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export function encode (obj: Partial<Neighbours>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, Neighbours.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Neighbours>): Neighbours {
+    return decodeMessage(buf, Neighbours.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Neighbours>): Generator<NeighboursNoncesFieldEvent> {
+    return streamMessage(buf, Neighbours.codec(), opts)
+  }
+}
+
 export interface Digest {
   session: number
   context: Uint8Array<ArrayBuffer>
