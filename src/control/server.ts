@@ -121,6 +121,7 @@ function createApp(context: ControlContext, log: Pick<Logger, 'error'>): Fastify
 
 function registerRoutes(app: FastifyInstance, context: ControlContext): void {
   app.register(swagger, {
+    exposeHeadRoutes: true,
     openapi: {
       openapi: '3.1.0',
       info: {

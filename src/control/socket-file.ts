@@ -5,10 +5,11 @@
  * after that, the group first. Whatever is not a socket is left alone.
  */
 import { execFile } from 'node:child_process'
-import { lstatSync, unlinkSync, type Stats } from 'node:fs'
+import { lstatSync, statSync, unlinkSync, type Stats } from 'node:fs'
 import { chmod, chown } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { HearsayError } from '../errors.ts'
 import { SOCKET_PATH_BYTES_MAX } from './limits.ts'
@@ -140,13 +141,22 @@ function inUse(path: string): HearsayError {
 
 function unusable(path: string, cause: unknown): HearsayError {
   const { code, message } = cause as NodeJS.ErrnoException
-  const reason =
-    code === 'ENOENT' || code === 'ENOTDIR'
-      ? 'its directory is not there'
-      : code === 'EACCES' || code === 'EPERM'
-        ? 'no permission; it may belong to another user'
-        : message
+  const refused = code === 'EACCES' || code === 'EPERM'
+  // Node says EACCES of a directory that is not there as well.
+  const reason = !isDirectory(dirname(path))
+    ? 'its directory is not there'
+    : refused
+      ? 'no permission; it may belong to another user'
+      : message
   return new HearsayError('SOCKET_UNUSABLE', `the socket ${path} cannot be used: ${reason}`, {
     cause,
   })
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
 }

@@ -1,8 +1,9 @@
 /** Every route of the control socket, by the client and by hand. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { request } from 'node:http'
 import { promisify } from 'node:util'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { Completeness, Written } from '../../src/daemon-api.ts'
 import { HearsayError } from '../../src/errors.ts'
 import { percentEncode } from '../../src/control/percent.ts'
@@ -16,6 +17,15 @@ function coded(code: string, pattern = /./) {
     assert.match(error.message, pattern)
     return true
   }
+}
+
+/** Whether a small put is refused, and then it must be with OVERLOADED. */
+async function refusesOne({ raw }: Control): Promise<boolean> {
+  const { status, body } = await raw('PUT', '/v1/keys/more', { body: 'v' })
+  if (status === 200) return false
+  assert.equal(status, 503)
+  assert.equal((JSON.parse(String(body)) as { code: string }).code, 'OVERLOADED')
+  return true
 }
 
 describe('control: routes', () => {
@@ -429,7 +439,6 @@ describe('control: routes', () => {
     })
 
     it('are refused with OVERLOADED when too many large bodies arrive at once, and only then', async () => {
-      const { request } = await import('node:http')
       const headers = { 'content-length': String(16 * 1024 * 1024) }
       const open = Array.from({ length: 16 }, (_, n) => {
         const { socketPath } = control
@@ -444,30 +453,24 @@ describe('control: routes', () => {
         sent.flushHeaders()
         return sent
       })
-      const refused = async (): Promise<boolean> => {
-        const { status, body } = await control.raw('PUT', '/v1/keys/more', { body: 'v' })
-        if (status === 200) return false
-        assert.equal(status, 503)
-        assert.equal((JSON.parse(String(body)) as { code: string }).code, 'OVERLOADED')
-        return true
-      }
       const deadline = Date.now() + 10_000
-      while (!(await refused())) assert.ok(Date.now() < deadline, 'never refused')
+      while (!(await refusesOne(control))) assert.ok(Date.now() < deadline, 'never refused')
       for (const sent of open) sent.destroy()
-      while (await refused()) assert.ok(Date.now() < deadline, 'never taken again')
+      while (await refusesOne(control)) assert.ok(Date.now() < deadline, 'never taken again')
     })
   })
 
+  async function curl(...options: string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)('curl', [
+      '-sS',
+      '--unix-socket',
+      control.socketPath,
+      ...options,
+    ])
+    return stdout
+  }
+
   it('serves curl', async function () {
-    const curl = async (...options: string[]): Promise<string> => {
-      const { stdout } = await promisify(execFile)('curl', [
-        '-sS',
-        '--unix-socket',
-        control.socketPath,
-        ...options,
-      ])
-      return stdout
-    }
     const installed = await promisify(execFile)('curl', ['--version']).then(
       () => true,
       () => false,

@@ -22,8 +22,8 @@ export interface Control {
   client: ControlClient
   socketPath: string
   directory: string
-  raw(method: string, path: string, options?: RawOptions): Promise<Raw>
-  close(): Promise<void>
+  raw: (method: string, path: string, options?: RawOptions) => Promise<Raw>
+  close: () => Promise<void>
 }
 
 export interface RawOptions {

@@ -19,12 +19,13 @@ import type {
   Written,
 } from '../../src/daemon-api.ts'
 import { HearsayError } from '../../src/errors.ts'
+import { zeroCounters } from '../../src/net/transport.ts'
 
 interface Item extends SiblingView {
   key: string
 }
 
-interface Watcher {
+export interface Watcher {
   prefix: string
   dirty: Map<string, true>
   overflown: boolean
@@ -46,8 +47,6 @@ const dotName = ({ actor, counter }: SiblingView['dot']): string => `${actor}.${
 export class MapDaemon implements Daemon {
   readonly peerId: string
   readonly actor = randomBytes(16).toString('hex')
-  /** What commits wait for; a test holds them back here. */
-  commitGate: Promise<void> = Promise.resolve()
   completenessNow: Completeness = { state: 'complete' }
   writesUnderWayMost = 0
   readonly watchers = new Set<Watcher>()
@@ -59,6 +58,7 @@ export class MapDaemon implements Daemon {
   readonly #startedAt = Date.now()
   #sortedKeys: string[] | undefined
   #counter = 0
+  #commitGate: Promise<void> = Promise.resolve()
   #lastCommit: Promise<void> = Promise.resolve()
   #writesUnderWay = 0
 
@@ -70,10 +70,19 @@ export class MapDaemon implements Daemon {
     this.#neighbourhood.set(name, this)
   }
 
+  /** Lets no commit begin until the function that it returns is called. */
+  holdCommits(): () => void {
+    let release: (() => void) | undefined
+    this.#commitGate = new Promise((resolve) => {
+      release = resolve
+    })
+    return () => release?.()
+  }
+
   async write(mutations: Mutation[]): Promise<Written[]> {
     for (const mutation of mutations) this.#check(mutation)
     this.writesUnderWayMost = Math.max(this.writesUnderWayMost, ++this.#writesUnderWay)
-    const committed = this.#lastCommit.then(() => this.commitGate)
+    const committed = this.#lastCommit.then(() => this.#commitGate)
     this.#lastCommit = committed
     await committed
     this.#writesUnderWay -= 1
@@ -232,7 +241,7 @@ export class MapDaemon implements Daemon {
       memory: { rssBytes: process.memoryUsage.rss() },
       peers: this.peers(),
       counters: { writes: this.#counter },
-      transport: { ...NO_TRAFFIC },
+      transport: zeroCounters(),
     })
   }
 
@@ -321,21 +330,6 @@ export class MapDaemon implements Daemon {
 }
 
 const hash = (text: string): string => Buffer.from(text.padEnd(16)).toString('hex').slice(0, 32)
-
-const NO_TRAFFIC = {
-  messagesSent: 0,
-  messagesReceived: 0,
-  bytesSent: 0,
-  bytesReceived: 0,
-  messagesDropped: 0,
-  gossipPublished: 0,
-  gossipReceived: 0,
-  gossipRejected: 0,
-  gossipBytesPublished: 0,
-  gossipBytesReceived: 0,
-  gossipStreamsReopened: 0,
-  dialsFailed: 0,
-}
 
 function tokenOf(items: Item[]): string {
   return items.length === 0 ? '0' : items.map((item) => dotName(item.dot)).join('_')

@@ -1,0 +1,179 @@
+/** The description that the daemon serves, held against what it does. */
+import assert from 'node:assert/strict'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { openControl, utf8, type Control, type Raw } from '../support/control.ts'
+import { MapDaemon } from '../support/map-daemon.ts'
+
+interface Media {
+  schema: object
+}
+interface Response {
+  headers?: Record<string, { schema: object }>
+  content?: Record<string, Media>
+}
+interface Operation {
+  responses: Record<string, Response>
+  requestBody?: { content: Record<string, Media> }
+}
+interface Description {
+  openapi: string
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, object> }
+}
+
+/** A request, the status it must get, and the route of the description that it belongs to. */
+type Case = [route: string, method: string, target: string, status: number, body?: string]
+
+const CASES: Case[] = [
+  ['/v1/ready', 'GET', '/v1/ready', 200],
+  ['/v1/status', 'GET', '/v1/status', 200],
+  ['/v1/id', 'GET', '/v1/id', 200],
+  ['/v1/metrics', 'GET', '/v1/metrics', 200],
+  ['/v1/peers', 'GET', '/v1/peers', 200],
+  ['/v1/peers', 'POST', '/v1/peers', 200, '{"address":"/memory/far"}'],
+  ['/v1/peers', 'GET', '/v1/peers', 200],
+  ['/v1/peers', 'POST', '/v1/peers', 502, '{"address":"/memory/nobody"}'],
+  ['/v1/peers', 'POST', '/v1/peers', 400, '{}'],
+  ['/v1/repair', 'POST', '/v1/repair', 200, '{}'],
+  ['/v1/repair', 'POST', '/v1/repair', 404, '{"peer":"stranger"}'],
+  ['/v1/status', 'GET', '/v1/status', 200],
+  ['/v1/keys/{key}', 'PUT', '/v1/keys/plain?ttl=100000', 200, 'value'],
+  ['/v1/keys/{key}', 'GET', '/v1/keys/plain', 200],
+  ['/v1/keys/{key}', 'HEAD', '/v1/keys/plain', 200],
+  ['/v1/keys/{key}', 'GET', '/v1/keys/%FF', 200],
+  ['/v1/keys/{key}', 'GET', '/v1/keys/%FF?all=true', 200],
+  ['/v1/keys/{key}', 'GET', '/v1/keys/absent', 404],
+  ['/v1/keys/{key}', 'GET', '/v1/keys/%zz', 400],
+  ['/v1/keys/{key}', 'PUT', '/v1/keys/plain?ttl=0', 400, 'value'],
+  ['/v1/keys/{key}', 'DELETE', '/v1/keys/absent', 200],
+  ['/v1/keys', 'GET', '/v1/keys', 200],
+  ['/v1/keys', 'GET', '/v1/keys?values=true', 200],
+  ['/v1/keys', 'GET', '/v1/keys?limit=0', 400],
+  ['/v1/export', 'GET', '/v1/export', 200],
+  [
+    '/v1/write',
+    'POST',
+    '/v1/write',
+    200,
+    '{"op":"put","key":"a","value":"1"}\n{"op":"delete","key":"b"}\nbad\n',
+  ],
+  ['/v1/keys/{key}', 'DELETE', '/v1/keys/plain', 200],
+]
+
+describe('control: OpenAPI', () => {
+  let control: Control
+  let description: Description
+  let ajv: Ajv2020
+
+  before(async () => {
+    const neighbourhood = new Map<string, MapDaemon>()
+    control = await openControl({ map: { neighbourhood }, watchHeartbeatMs: 20 })
+    const far = new MapDaemon({ name: 'far', neighbourhood })
+    await far.put(utf8('from far'), utf8('v'))
+    await control.daemon.put(Buffer.from([255]), Buffer.from([254]), {
+      expiresAt: Date.now() + 100_000,
+    })
+    await control.daemon.put(Buffer.from([255]), utf8('sibling'), { token: '0' })
+    description = (await control.client.openapi()) as unknown as Description
+    ajv = new Ajv2020({ strict: false, allErrors: true, coerceTypes: false })
+    ajv.addFormat('binary', true)
+    ajv.addFormat('byte', /^[A-Za-z0-9+/]*={0,2}$/)
+    ajv.addSchema({ $id: 'description', ...description })
+  })
+  after(() => control.close())
+
+  function check(schema: object, value: unknown, what: string): void {
+    // Components are named from the description's root.
+    const rooted = JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"description#/')) as object
+    const validate = ajv.compile(rooted)
+    assert.ok(
+      validate(value),
+      `${what}: ${JSON.stringify(value).slice(0, 300)} ${ajv.errorsText(validate.errors)}`,
+    )
+  }
+
+  function responseOf(route: string, method: string, status: number): Response {
+    const operation = description.paths[route]?.[method.toLowerCase()]
+    assert.ok(operation, `${method} ${route} is not described`)
+    const range = `${String(status)[0]}XX`
+    const response = operation.responses[status] ?? operation.responses[range]
+    assert.ok(response, `${method} ${route} ${status} is not described`)
+    return response
+  }
+
+  function checkAnswer(route: string, method: string, answer: Raw): void {
+    const what = `${method} ${route} ${answer.status}`
+    const response = responseOf(route, method, answer.status)
+    for (const [name, { schema }] of Object.entries(response.headers ?? {})) {
+      const text = answer.headers[name.toLowerCase()]
+      assert.ok(text !== undefined, `${what}: header ${name} is missing`)
+      const number = (schema as { type: string }).type === 'integer'
+      check(schema, number ? Number(text) : text, `${what}: header ${name}`)
+    }
+    const type = String(answer.headers['content-type']).split(';')[0] ?? ''
+    const media = response.content?.[type]
+    assert.ok(media, `${what}: ${type} is not described`)
+    if (method === 'HEAD') return
+    const text = String(answer.body)
+    if (type === 'application/json') check(media.schema, JSON.parse(text), what)
+    else if (type === 'application/x-ndjson') {
+      const lines = text.split('\n').filter((line) => line !== '')
+      assert.ok(lines.length > 0, `${what}: no lines`)
+      for (const line of lines) check(media.schema, JSON.parse(line), what)
+    } else check(media.schema, text, what)
+  }
+
+  for (const [route, method, target, status, body] of CASES) {
+    it(`is true of ${method} ${target}: ${status}`, async () => {
+      const answer = await control.raw(method, target, body === undefined ? {} : { body })
+      assert.equal(answer.status, status, String(answer.body))
+      checkAnswer(route, method, answer)
+    })
+  }
+
+  it('is true of a daemon that is syncing', async () => {
+    control.daemon.completenessNow = { state: 'syncing' }
+    checkAnswer('/v1/ready', 'GET', await control.raw('GET', '/v1/ready'))
+    checkAnswer('/v1/keys/{key}', 'GET', await control.raw('GET', '/v1/keys/absent'))
+    control.daemon.completenessNow = { state: 'complete-as-of', asOf: 1_700_000_000_000 }
+    checkAnswer('/v1/ready', 'GET', await control.raw('GET', '/v1/ready'))
+    checkAnswer('/v1/status', 'GET', await control.raw('GET', '/v1/status'))
+    control.daemon.completenessNow = { state: 'complete' }
+  })
+
+  it('is true of the changes that a watch tells, and of its end', async () => {
+    const watch = control.raw('GET', '/v1/watch')
+    while (control.daemon.watchers.size === 0) await new Promise((resolve) => setImmediate(resolve))
+    await control.daemon.put(utf8('told'), Buffer.from([255]))
+    await control.daemon.delete(utf8('told'))
+    // In one step, before the watch can take any of them.
+    const many = Array.from({ length: 1001 }, (_, n) => utf8(`k${n}`))
+    await control.daemon.write(many.map((key) => ({ op: 'put', key, value: key })))
+    const answer = await watch
+    assert.match(String(answer.body), /WATCH_OVERFLOW/)
+    checkAnswer('/v1/watch', 'GET', answer)
+  })
+
+  it('describes every route that was tried here, and no other', () => {
+    const described = Object.entries(description.paths).flatMap(([route, operations]) =>
+      Object.keys(operations).map((method) => `${method.toUpperCase()} ${route}`),
+    )
+    const tried = new Set(CASES.map(([route, method]) => `${method} ${route}`)).add('GET /v1/watch')
+    assert.deepEqual(described.sort(), [...tried].sort())
+    assert.equal(description.openapi, '3.1.0')
+  })
+
+  it('describes the lines of a write request', () => {
+    const mutation = description.components.schemas.Mutation
+    assert.ok(mutation)
+    check(mutation, { op: 'put', key: 'a', valueBase64: '/w==', expiresAt: 5, token: 't' }, 'put')
+    check(mutation, { op: 'delete', keyBase64: '/w==' }, 'delete')
+    for (const bad of [
+      { op: 'put', key: 'a' },
+      { op: 'delete', key: 'a', keyBase64: 'YQ==' },
+      { op: 'delete', key: 'a', value: 'b' },
+    ]) {
+      assert.throws(() => check(mutation, bad, 'bad'), { name: 'AssertionError' })
+    }
+  })
+})
