@@ -3,14 +3,16 @@
  *
  * gossipsub opens one stream to each neighbour when it meets it, and never again while the connection stays up. Whatever
  * closes that stream (a reset, an oversized burst, the close of one of two connections to the same peer) silences the
- * pair for good while everything still looks connected. So the streams are watched: a missing one of ours is opened
- * again at once; when the peer's stays missing, only a new connection makes the peer open it.
+ * pair for good while everything still looks connected. A stream that closes while it is being opened even stays in its
+ * books as if it were open. So the streams are watched. A missing one of ours is opened again. When the peer's is
+ * missing, what is left of it is reset, so that the peer's own watchdog sees it too; when that does not help, only a new
+ * connection does.
  *
  * This is the only file that uses gossipsub's runtime surface beyond its published interface.
  */
 import { gossipsub, TopicValidatorResult } from '@chainsafe/libp2p-gossipsub'
 import type { GossipSub } from '@chainsafe/libp2p-gossipsub'
-import type { PeerId, Stream } from '@libp2p/interface'
+import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import type { GossipVerdict } from './transport.ts'
 
 /** What gossipsub's object has at run time, in the version that package.json names. */
@@ -58,8 +60,9 @@ const VERDICTS: Record<GossipVerdict, TopicValidatorResult> = {
   reject: TopicValidatorResult.Reject,
 }
 
-/** Looks in a row at which a peer's stream is missing before its connections are closed. */
-const WATCHDOG_STRIKES = 3
+/** Looks in a row at which a stream is missing before only a new connection can help: the peer needs two to notice. */
+const WATCHDOG_STRIKES_MAX = 3
+const GOSSIP_PROTOCOL_PREFIX = '/meshsub/'
 
 export class Gossip {
   readonly #gossipsub: GossipSub & GossipSubInternals
@@ -99,36 +102,51 @@ export class Gossip {
   /** Opens our stream to a connected peer if it is missing; says whether that was needed. */
   reopen(peer: string): boolean {
     const { peers, streamsOutbound } = this.#gossipsub
-    if (peers.has(peer) && streamsOutbound.has(peer)) return false
+    const stream = streamsOutbound.get(peer)?.rawStream
+    if (peers.has(peer) && stream?.status === 'open') return false
+    streamsOutbound.delete(peer)
     // Runs gossipsub's own hook for a new neighbour over the connection that is there. If there is none any more, the
     // next connection opens the stream by itself.
     this.#gossipsub.connect(peer).catch(() => {})
     return true
   }
 
+  /** Resets what the peer may still take for its open stream to us. */
+  #resetLeftovers(peer: string, connections: readonly Connection[]): void {
+    if (this.#gossipsub.streamsInbound.get(peer)?.rawStream.status === 'open') return
+    for (const stream of connections.flatMap((connection) => connection.streams)) {
+      const isGossip = stream.protocol.startsWith(GOSSIP_PROTOCOL_PREFIX)
+      if (isGossip && stream.direction === 'inbound') {
+        stream.abort(new Error('gossipsub has let go of this stream'))
+      }
+    }
+  }
+
   /**
-   * One look at the given linked peers. Opens what is missing of ours; returns how many streams that were, and the peers
-   * whose own streams stay missing, for which only a new connection helps.
+   * One look at the peers whose links have been up for a while, with their connections. Repairs what it can; returns how
+   * many of our streams were opened again, and the peers for which only a new connection helps.
    */
-  watch(linked: readonly string[]): { reopened: number; hopeless: string[] } {
+  watch(linked: ReadonlyMap<string, readonly Connection[]>): {
+    reopened: number
+    hopeless: string[]
+  } {
     let reopened = 0
     const hopeless: string[] = []
-    const current = new Set(linked)
-    for (const peer of this.#strikes.keys()) if (!current.has(peer)) this.#strikes.delete(peer)
-    for (const peer of linked) {
+    for (const peer of this.#strikes.keys()) if (!linked.has(peer)) this.#strikes.delete(peer)
+    for (const [peer, connections] of linked) {
       if (this.isOpen(peer)) {
         this.#strikes.delete(peer)
         continue
       }
       const strikes = (this.#strikes.get(peer) ?? 0) + 1
       this.#strikes.set(peer, strikes)
-      if (strikes > WATCHDOG_STRIKES) {
+      if (strikes > WATCHDOG_STRIKES_MAX) {
         this.#strikes.delete(peer)
         hopeless.push(peer)
-      } else if (strikes > 1 && this.reopen(peer)) {
-        // The first look may fall into the moment in which a new neighbour's streams are just being opened.
-        reopened++
+        continue
       }
+      this.#resetLeftovers(peer, connections)
+      if (this.reopen(peer)) reopened++
     }
     return { reopened, hopeless }
   }

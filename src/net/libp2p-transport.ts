@@ -347,13 +347,20 @@ class Libp2pTransport implements Transport {
   #watchGossip(): void {
     const running = this.#running
     if (running === undefined) return
-    const linked = [...running.links.entries()].map(([peer]) => peer)
-    const { reopened, hopeless } = running.gossip.watch(linked)
+    const { node, links, gossip } = running
+    // gossipsub opens its streams a moment after the link.
+    const settled = Date.now() - this.#tuning.watchdogIntervalMs
+    const linked = new Map(
+      [...links.entries()]
+        .filter(([, { upAt }]) => upAt <= settled)
+        .map(([peer]) => [peer, node.getConnections(peerIdFromString(peer))]),
+    )
+    const { reopened, hopeless } = gossip.watch(linked)
     this.#counters.gossipStreamsReopened += reopened
     for (const peer of hopeless) {
       this.#counters.gossipStreamsReopened++
       this.#log.warn({ peer }, 'gossip stream stays closed; connecting anew')
-      running.links.hangUp(peer, 'its gossip stream stayed closed')
+      links.hangUp(peer, 'its gossip stream stayed closed')
     }
   }
 

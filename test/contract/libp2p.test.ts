@@ -1,5 +1,6 @@
 /** What only the libp2p transport has: admission, dialling, gossip streams, and peers that misbehave on the wire. */
 import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -7,9 +8,8 @@ import { join } from 'node:path'
 import { noise } from '@chainsafe/libp2p-noise'
 import type { NoiseComponents } from '@chainsafe/libp2p-noise'
 import { generateKeyPair } from '@libp2p/crypto/keys'
-import type { ConnectionEncrypter } from '@libp2p/interface'
+import type { ConnectionEncrypter, Stream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
-import { admissionEncrypters } from '../../src/net/admission.ts'
 import { encodeFrame, FRAME_BYTES_MAX, PIECE_BYTES } from '../../src/net/frames.ts'
 import { createLibp2pTransport } from '../../src/net/libp2p-transport.ts'
 import { SEND_QUEUE_BYTES_MAX } from '../../src/net/transport.ts'
@@ -19,10 +19,50 @@ import { keyThat, Proxy, RawPeer } from './libp2p-support.ts'
 import { isUp, pattern, startNoting } from './transport.ts'
 import type { TestPeer } from './transport.ts'
 
+const LABEL_PREFIX = '/noise/hearsay/'
 const OLD = SECRET
 const NEW = new Uint8Array(32).fill(8)
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+
+async function linked(a: TestPeer, b: TestPeer): Promise<void> {
+  await until('a link', () => isUp(a, b.self) && isUp(b, a.self))
+}
+
+/** A check that an error is a CONNECT_FAILED of this text. */
+const refused =
+  (pattern: RegExp) =>
+  (error: unknown): boolean => {
+    assert.ok(error instanceof Error && 'code' in error)
+    assert.equal(error.code, 'CONNECT_FAILED')
+    assert.match(error.message, pattern)
+    return true
+  }
+
+/** Answers and dials under the label of a secret without holding it. */
+function pretender(
+  label: string,
+  prologueBytes: Uint8Array,
+): (components: NoiseComponents) => ConnectionEncrypter {
+  return (components) => {
+    const encrypter = noise({ prologueBytes })(components)
+    encrypter.protocol = label
+    return encrypter
+  }
+}
+
+/** The public label of SECRET, as anyone can see it on the wire. */
+function labelOfSecret(): string {
+  return (
+    LABEL_PREFIX +
+    createHmac('sha256', SECRET).update('hearsay/1 admission label').digest('hex').slice(0, 16)
+  )
+}
+
+/** Sockets, servers and timers of this process. */
+function resources(): number {
+  return process.getActiveResourcesInfo().filter((name) => /TCP|Timeout/.test(name)).length
+}
 
 describe('libp2p transport', () => {
   let world: Libp2pWorld
@@ -56,10 +96,6 @@ describe('libp2p transport', () => {
     return path
   }
 
-  async function linked(a: TestPeer, b: TestPeer): Promise<void> {
-    await until('a link', () => isUp(a, b.self) && isUp(b, a.self))
-  }
-
   let labels = 0
   /** Publishes until it arrives: the first may go out before gossip flows. */
   async function gossipFlows(from: TestPeer, to: TestPeer): Promise<void> {
@@ -72,38 +108,6 @@ describe('libp2p transport', () => {
   }
 
   describe('admission', () => {
-    const refused =
-      (pattern: RegExp) =>
-      (error: unknown): boolean => {
-        assert.ok(error instanceof Error && 'code' in error)
-        assert.equal(error.code, 'CONNECT_FAILED')
-        assert.match(error.message, pattern)
-        return true
-      }
-
-    /** Answers and dials under the label of a secret without holding it. */
-    function pretender(label: string): (components: NoiseComponents) => ConnectionEncrypter {
-      return (components) => {
-        const encrypter = noise({ prologueBytes: new Uint8Array(32) })(components)
-        encrypter.protocol = label
-        return encrypter
-      }
-    }
-
-    /** The public label of SECRET, as anyone can see it on the wire. */
-    async function labelOfSecret(): Promise<string> {
-      let label = ''
-      const [real] = admissionEncrypters([SECRET], new Uint8Array(16), () => {})
-      const spy = (components: NoiseComponents): ConnectionEncrypter => {
-        assert.ok(real !== undefined)
-        const encrypter = real(components)
-        label = encrypter.protocol
-        return encrypter
-      }
-      await rawPeer(await generateKeyPair('Ed25519'), [spy])
-      return label
-    }
-
     it('refuses another network key at once, and says so', async () => {
       const a = await world.peer('a')
       const b = await world.peer('b', { admission: [NEW] })
@@ -125,20 +129,24 @@ describe('libp2p transport', () => {
       assert.deepEqual(a.events, [])
     })
 
-    it('refuses one who knows the label but not the secret, both ways', async () => {
-      const label = await labelOfSecret()
-      assert.match(label, /^\/noise\/hearsay\/[0-9a-f]{16}$/)
-      const a = await world.peer('a')
-      const key = await generateKeyPair('Ed25519')
-      const stranger = await rawPeer(key, [pretender(label)])
-      await assert.rejects(
-        a.transport.connect(stranger.address),
-        refused(/claims a network key that it does not hold/),
-      )
-      await assert.rejects(stranger.dial(a.address))
-      assert.equal(stranger.node.getConnections().length, 0)
-      assert.deepEqual(a.events, [])
-    })
+    for (const [what, prologue] of [
+      ['no prologue', new Uint8Array(0)],
+      ['another prologue', new Uint8Array(32)],
+    ] as const) {
+      it(`refuses one who knows the label but has ${what}, both ways`, async () => {
+        const label = labelOfSecret()
+        const a = await world.peer('a')
+        const key = await generateKeyPair('Ed25519')
+        const stranger = await rawPeer(key, [pretender(label, prologue)])
+        await assert.rejects(
+          a.transport.connect(stranger.address),
+          refused(/claims a network key that it does not hold/),
+        )
+        await assert.rejects(stranger.dial(a.address))
+        assert.equal(stranger.node.getConnections().length, 0)
+        assert.deepEqual(a.events, [])
+      })
+    }
 
     it('rotates: lists that share a secret connect, whoever dials', async () => {
       const lists: [Uint8Array[], Uint8Array[]][] = [
@@ -338,7 +346,7 @@ describe('libp2p transport', () => {
         await gossipFlows(a, b)
         await gossipFlows(b, a)
         assert.ok(isUp(a, b.self) && isUp(b, a.self))
-        assert.equal(a.events.length + b.events.length, 2, 'the link did not survive')
+        assert.deepEqual([...a.reasons, ...b.reasons], [], 'the link did not survive')
       }
     })
 
@@ -352,6 +360,23 @@ describe('libp2p transport', () => {
       await linked(a, b)
       await gossipFlows(a, b)
       await gossipFlows(b, a)
+    })
+
+    it('does not dial a peer that it holds off, and goes on with others', async () => {
+      const dead = `/ip4/127.0.0.1/tcp/${await freePort()}`
+      const b = await world.peer('b')
+      const a = await world.peer('a', { bootstrap: [b.address, dead] })
+      await linked(a, b)
+      const hour = 3_600_000
+      a.transport.disconnect(b.self, 'enough', hour)
+      b.transport.disconnect(a.self, 'enough', hour)
+      await until('both down', () => !isUp(a, b.self) && !isUp(b, a.self))
+      const before = a.transport.counters().dialsFailed
+      // Each at the longest backoff: in that time a peer that is not held off would have been dialled.
+      await until('dials of another', () => a.transport.counters().dialsFailed >= before + 4)
+      assert.deepEqual(a.events, [`up ${b.self}`, `down ${b.self}`])
+      await a.transport.connect(b.address)
+      await linked(a, b)
     })
 
     it('drops the dead connection of a peer that was restarted', async () => {
@@ -374,39 +399,57 @@ describe('libp2p transport', () => {
   })
 
   describe('gossip', () => {
-    for (const leads of [true, false]) {
-      it(`opens again what was reset, ${leads ? 'leading' : 'following'}`, async () => {
-        const a = await world.peer('a')
-        const raw = await rawPeer(await keyThat(!leads, a.self))
-        const heard: string[] = []
-        raw.node.services.pubsub.addEventListener('message', ({ detail }) => {
-          heard.push(decode(detail.data))
-        })
-        // It makes a link whenever it is asked to, so that the transport may begin anew.
-        raw.node.addEventListener('connection:open', ({ detail }) => {
-          raw.link(detail).catch(() => {})
-        })
-        await a.transport.connect(raw.address)
-        const flows = async (label: string): Promise<void> => {
-          await until(`gossip to the other ${label}`, () => {
-            a.transport.publish(encode(label))
-            return heard.includes(label)
+    const isGossip = ({ protocol }: Stream): boolean => protocol.startsWith('/meshsub/')
+    const breakages: { what: string; break: (streams: Stream[]) => void }[] = [
+      {
+        what: 'both streams were reset',
+        break: (streams) => {
+          for (const stream of streams) stream.abort(new Error('test'))
+        },
+      },
+      {
+        what: 'an oversized message made gossipsub drop the peer',
+        break: (streams) => {
+          // The length prefix of 8 MiB.
+          const outbound = streams.find(({ direction }) => direction === 'outbound')
+          outbound?.send(Uint8Array.of(0x80, 0x80, 0x80, 0x04, 0))
+        },
+      },
+    ]
+    for (const breakage of breakages) {
+      for (const leads of [true, false]) {
+        it(`heals when ${breakage.what}, ${leads ? 'leading' : 'following'}`, async () => {
+          const a = await world.peer('a')
+          const raw = await rawPeer(await keyThat(!leads, a.self))
+          const heard: string[] = []
+          raw.node.services.pubsub.addEventListener('message', ({ detail }) => {
+            heard.push(decode(detail.data))
           })
-          await until(`gossip from the other ${label}`, () => {
-            raw.node.services.pubsub.publish('test', encode(label)).catch(() => {})
-            return a.gossip.some(({ bytes }) => decode(bytes) === label)
+          // It makes a link on every connection, so that the transport may begin anew.
+          raw.node.addEventListener('connection:open', ({ detail }) => {
+            raw.link(detail).catch(() => {})
           })
-        }
-        await flows('before')
-        assert.equal(a.transport.counters().gossipStreamsReopened, 0)
-        for (const connection of raw.node.getConnections()) {
-          for (const stream of connection.streams) {
-            if (stream.protocol.startsWith('/meshsub/')) stream.abort(new Error('test'))
+          await a.transport.connect(raw.address)
+          const flows = async (label: string): Promise<void> => {
+            await until(`gossip to the other ${label}`, () => {
+              a.transport.publish(encode(label))
+              return heard.includes(label)
+            })
+            await until(`gossip from the other ${label}`, () => {
+              raw.node.services.pubsub.publish('test', encode(label)).catch(() => {})
+              return a.gossip.some(({ bytes }) => decode(bytes) === label)
+            })
           }
-        }
-        await until('the watchdog', () => a.transport.counters().gossipStreamsReopened > 0)
-        await flows('after')
-      })
+          await flows('before')
+          const before = a.transport.counters().gossipStreamsReopened
+          const connections = raw.node.getConnections()
+          breakage.break(connections.flatMap(({ streams }) => streams.filter(isGossip)))
+          await until('the watchdog', () => {
+            return a.transport.counters().gossipStreamsReopened > before
+          })
+          await flows('after')
+        })
+      }
     }
 
     it('reaches a fleet behind one address', async () => {
@@ -522,6 +565,7 @@ describe('libp2p transport', () => {
         const a = await world.peer(`a${leads}`, { tuning })
         const raw = await rawPeer(await keyThat(!leads, a.self))
         await assert.rejects(a.transport.connect(raw.address), { code: 'CONNECT_FAILED' })
+        await until('the end of the connection', () => raw.node.getConnections().length === 0)
         assert.deepEqual(a.events, [])
       }
     })
@@ -529,17 +573,15 @@ describe('libp2p transport', () => {
 
   describe('resources', () => {
     it('leaves no timer, socket or listener behind', async () => {
-      const count = (): number =>
-        process.getActiveResourcesInfo().filter((name) => /TCP|Timeout/.test(name)).length
-      const before = count()
+      const before = resources()
       const [a, b] = [await world.peer('a'), await world.peer('b', {})]
       await a.transport.connect(b.address)
       await linked(a, b)
       await gossipFlows(a, b)
-      assert.ok(count() > before)
+      assert.ok(resources() > before)
       await a.transport.close()
       await b.transport.close()
-      await until('everything gone', () => count() <= before)
+      await until('everything gone', () => resources() <= before)
     })
 
     it('gathers no listeners over many links', async () => {

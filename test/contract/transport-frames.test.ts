@@ -1,6 +1,6 @@
 /** The framing codec: what it accepts, what it refuses, and that nothing else can happen. */
 import assert from 'node:assert/strict'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { HearsayError } from '../../src/errors.ts'
 import { FrameAssembler, PIECE_BYTES, splitFrames } from '../../src/net/frames.ts'
 import type { Message } from '../../src/net/frames.ts'

@@ -14,6 +14,39 @@ async function pair(world: MemoryWorld): Promise<[TestPeer, TestPeer]> {
   return [a, b]
 }
 
+/** What happens in one run with every fault, as text. */
+async function run(seed: number): Promise<string> {
+  const own = await memoryWorld(seed)
+  Object.assign(own.network.faults, {
+    gossipLoss: 0.1,
+    gossipDuplicate: 0.1,
+    gossipReorderMs: 50,
+    linkLoss: 0.01,
+  })
+  const log: string[] = []
+  const peers = [await own.peer('a'), await own.peer('b'), await own.peer('c')]
+  for (const peer of peers) {
+    peer.onMessage = (from, bytes) =>
+      log.push(`${own.clock.now} ${peer.self} message ${from} ${bytes.byteLength}`)
+    peer.verdict = (bytes) => {
+      log.push(`${own.clock.now} ${peer.self} gossip ${bytes.byteLength}`)
+      return 'forward'
+    }
+  }
+  const [a, b, c] = peers
+  assert.ok(a !== undefined && b !== undefined && c !== undefined)
+  await own.settled(a.transport.connect(b.address))
+  await own.settled(b.transport.connect(c.address))
+  for (let i = 0; i < 100; i++) {
+    a.transport.publish(new Uint8Array(i))
+    b.transport.send('c', 'bulk', new Uint8Array(i * 1_000))
+    c.transport.send('b', 'control', new Uint8Array(i))
+    await own.advance(20)
+  }
+  await own.end()
+  return [...log, ...peers.flatMap(({ events }) => events)].join('\n')
+}
+
 describe('memory network', () => {
   let world: MemoryWorld
 
@@ -128,37 +161,6 @@ describe('memory network', () => {
   })
 
   it('repeats a run exactly from the same seed, and not from another', async () => {
-    const run = async (seed: number): Promise<string> => {
-      const own = await memoryWorld(seed)
-      Object.assign(own.network.faults, {
-        gossipLoss: 0.1,
-        gossipDuplicate: 0.1,
-        gossipReorderMs: 50,
-        linkLoss: 0.01,
-      })
-      const log: string[] = []
-      const peers = [await own.peer('a'), await own.peer('b'), await own.peer('c')]
-      for (const peer of peers) {
-        peer.onMessage = (from, bytes) =>
-          log.push(`${own.clock.now} ${peer.self} message ${from} ${bytes.byteLength}`)
-        peer.verdict = (bytes) => {
-          log.push(`${own.clock.now} ${peer.self} gossip ${bytes.byteLength}`)
-          return 'forward'
-        }
-      }
-      const [a, b, c] = peers
-      assert.ok(a !== undefined && b !== undefined && c !== undefined)
-      await own.settled(a.transport.connect(b.address))
-      await own.settled(b.transport.connect(c.address))
-      for (let i = 0; i < 100; i++) {
-        a.transport.publish(new Uint8Array(i))
-        b.transport.send('c', 'bulk', new Uint8Array(i * 1_000))
-        c.transport.send('b', 'control', new Uint8Array(i))
-        await own.advance(20)
-      }
-      await own.end()
-      return [...log, ...peers.flatMap(({ events }) => events)].join('\n')
-    }
     const first = await run(7)
     assert.ok(first.length > 1_000)
     assert.equal(await run(7), first)
