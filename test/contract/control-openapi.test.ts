@@ -1,8 +1,16 @@
 /** The description that the daemon serves, held against what it does. */
 import assert from 'node:assert/strict'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { openControl, utf8, type Control, type Raw } from '../support/control.ts'
-import { MapDaemon } from '../support/map-daemon.ts'
+import { request, type IncomingMessage } from 'node:http'
+import { ControlClient } from '../../src/control/client.ts'
+import type { Completeness } from '../../src/daemon-api.ts'
+import { rawRequest, until, utf8, type Raw } from '../support/control.ts'
+import {
+  WATCH_KEYS_MAX,
+  daemonWorld,
+  mapWorld,
+  type ControlWorld,
+} from '../support/control-worlds.ts'
 
 interface Media {
   schema: object
@@ -30,9 +38,9 @@ const CASES: Case[] = [
   ['/v1/id', 'GET', '/v1/id', 200],
   ['/v1/metrics', 'GET', '/v1/metrics', 200],
   ['/v1/peers', 'GET', '/v1/peers', 200],
-  ['/v1/peers', 'POST', '/v1/peers', 200, '{"address":"/memory/far"}'],
+  ['/v1/peers', 'POST', '/v1/peers', 200, '{"address":"FAR"}'],
   ['/v1/peers', 'GET', '/v1/peers', 200],
-  ['/v1/peers', 'POST', '/v1/peers', 502, '{"address":"/memory/nobody"}'],
+  ['/v1/peers', 'POST', '/v1/peers', 502, '{"address":"NOBODY"}'],
   ['/v1/peers', 'POST', '/v1/peers', 400, '{}'],
   ['/v1/repair', 'POST', '/v1/repair', 200, '{}'],
   ['/v1/repair', 'POST', '/v1/repair', 404, '{"peer":"stranger"}'],
@@ -60,27 +68,33 @@ const CASES: Case[] = [
   ['/v1/keys/{key}', 'DELETE', '/v1/keys/plain', 200],
 ]
 
-describe('control: OpenAPI', () => {
-  let control: Control
+for (const [name, open] of [
+  ['a map in memory', mapWorld],
+  ['a daemon', daemonWorld],
+] as const) {
+  describe(`control: OpenAPI of ${name}`, () => describeWorld(open))
+}
+
+function describeWorld(open: () => Promise<ControlWorld>): void {
+  let world: ControlWorld
   let description: Description
   let ajv: Ajv2020
 
   before(async () => {
-    const neighbourhood = new Map<string, MapDaemon>()
-    control = await openControl({ map: { neighbourhood }, watchHeartbeatMs: 20 })
-    const far = new MapDaemon({ name: 'far', neighbourhood })
+    world = await open()
+    const { daemon, far, socketPath } = world
     await far.put(utf8('from far'), utf8('v'))
-    await control.daemon.put(Buffer.from([255]), Buffer.from([254]), {
-      expiresAt: Date.now() + 100_000,
-    })
-    await control.daemon.put(Buffer.from([255]), utf8('sibling'), { token: '0' })
-    description = (await control.client.openapi()) as unknown as Description
+    // Of a key that is not there: it has observed nothing.
+    const { token } = await daemon.delete(Buffer.from([255]))
+    await daemon.put(Buffer.from([255]), Buffer.from([254]), { expiresAt: Date.now() + 100_000 })
+    await daemon.put(Buffer.from([255]), utf8('sibling'), { token })
+    description = (await new ControlClient({ socketPath }).openapi()) as unknown as Description
     ajv = new Ajv2020({ strict: false, allErrors: true, coerceTypes: false })
     ajv.addFormat('binary', true)
     ajv.addFormat('byte', /^[A-Za-z0-9+/]*={0,2}$/)
     ajv.addSchema({ $id: 'description', ...description })
   })
-  after(() => control.close())
+  after(() => world.close())
 
   function check(schema: object, value: unknown, what: string): void {
     // Components are named from the description's root.
@@ -125,33 +139,53 @@ describe('control: OpenAPI', () => {
 
   for (const [route, method, target, status, body] of CASES) {
     it(`is true of ${method} ${target}: ${status}`, async () => {
-      const answer = await control.raw(method, target, body === undefined ? {} : { body })
+      const { socketPath, farAddress, nobodyAddress } = world
+      const named = body?.replace('FAR', farAddress).replace('NOBODY', nobodyAddress)
+      const answer = await rawRequest(
+        socketPath,
+        method,
+        target,
+        named === undefined ? {} : { body: named },
+      )
       assert.equal(answer.status, status, String(answer.body))
       checkAnswer(route, method, answer)
     })
   }
 
-  it('is true of a daemon that is syncing', async () => {
-    control.daemon.completenessNow = { state: 'syncing' }
-    checkAnswer('/v1/ready', 'GET', await control.raw('GET', '/v1/ready'))
-    checkAnswer('/v1/keys/{key}', 'GET', await control.raw('GET', '/v1/keys/absent'))
-    control.daemon.completenessNow = { state: 'complete-as-of', asOf: 1_700_000_000_000 }
-    checkAnswer('/v1/ready', 'GET', await control.raw('GET', '/v1/ready'))
-    checkAnswer('/v1/status', 'GET', await control.raw('GET', '/v1/status'))
-    control.daemon.completenessNow = { state: 'complete' }
+  it('is true of a daemon that is syncing, or complete as of a time', async () => {
+    const { daemon, socketPath } = world
+    const states: Completeness[] = [
+      { state: 'syncing' },
+      { state: 'complete-as-of', asOf: 1_700_000_000_000 },
+    ]
+    const completeness = daemon.completeness.bind(daemon)
+    for (const state of states) {
+      daemon.completeness = () => state
+      checkAnswer('/v1/ready', 'GET', await rawRequest(socketPath, 'GET', '/v1/ready'))
+      checkAnswer('/v1/keys/{key}', 'GET', await rawRequest(socketPath, 'GET', '/v1/keys/absent'))
+    }
+    daemon.completeness = completeness
   })
 
   it('is true of the changes that a watch tells, and of its end', async () => {
-    const watch = control.raw('GET', '/v1/watch')
-    while (control.daemon.watchers.size === 0) await new Promise((resolve) => setImmediate(resolve))
-    await control.daemon.put(utf8('told'), Buffer.from([255]))
-    await control.daemon.delete(utf8('told'))
+    const { daemon, socketPath } = world
+    const message = await new Promise<IncomingMessage>((resolve, reject) => {
+      request({ socketPath, path: '/v1/watch', agent: false }, resolve).on('error', reject).end()
+    })
+    let text = ''
+    message.on('data', (chunk: Buffer) => (text += String(chunk)))
+    await until('the watch has begun', () => text.startsWith('\n'))
+    await daemon.put(utf8('told'), Buffer.from([255]))
+    await until('a put is told', () => text.includes('"valueBase64":"/w=="'))
+    await daemon.delete(utf8('told'))
+    await until('a delete is told', () => text.includes('"siblings":[]'))
     // In one step, before the watch can take any of them.
-    const many = Array.from({ length: 1001 }, (_, n) => utf8(`k${n}`))
-    await control.daemon.write(many.map((key) => ({ op: 'put', key, value: key })))
-    const answer = await watch
-    assert.match(String(answer.body), /WATCH_OVERFLOW/)
-    checkAnswer('/v1/watch', 'GET', answer)
+    const many = Array.from({ length: WATCH_KEYS_MAX + 10 }, (_, n) => utf8(`k${n}`))
+    await daemon.write(many.map((key) => ({ op: 'put', key, value: key })))
+    await until('the watch has ended', () => message.complete)
+    assert.match(text, /WATCH_OVERFLOW/)
+    const { headers } = message
+    checkAnswer('/v1/watch', 'GET', { status: 200, headers, body: Buffer.from(text) })
   })
 
   it('describes every route that was tried here, and no other', () => {
@@ -176,4 +210,4 @@ describe('control: OpenAPI', () => {
       assert.throws(() => check(mutation, bad, 'bad'), { name: 'AssertionError' })
     }
   })
-})
+}
