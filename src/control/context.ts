@@ -2,6 +2,7 @@
 import type { FastifyReply } from 'fastify'
 import type { Daemon } from '../daemon-api.ts'
 import { HearsayError } from '../errors.ts'
+import { whenOver } from './departures.ts'
 import { INPUT_BYTES_HELD_MAX } from './limits.ts'
 
 /** Bytes of bodies and lines that are still arriving, for all requests together. */
@@ -34,7 +35,7 @@ export class ControlContext {
   streamSignal(reply: FastifyReply): AbortSignal {
     const controller = new AbortController()
     this.#streams.add(controller)
-    reply.raw.once('close', () => {
+    whenOver(reply, () => {
       this.#streams.delete(controller)
       controller.abort()
     })

@@ -17,6 +17,7 @@ import type { Daemon } from '../daemon-api.ts'
 import { HearsayError } from '../errors.ts'
 import { ControlContext, overloaded, stopping } from './context.ts'
 import { COMPLETENESS_HEADER, VERSION_HEADER, completenessHeader } from './headers.ts'
+import { whenOver } from './departures.ts'
 import { errorBody, httpError } from './http-errors.ts'
 import { KEY_ROUTE, rewriteKeyPath } from './key-path.ts'
 import {
@@ -162,7 +163,7 @@ function admission(app: FastifyInstance, context: ControlContext) {
   return (_request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
     void reply.header(VERSION_HEADER, context.version)
     underWay += 1
-    reply.raw.once('close', () => {
+    whenOver(reply, () => {
       underWay -= 1
       if (context.closing) setImmediate(() => app.server.closeIdleConnections())
     })

@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { promisify } from 'node:util'
 import * as fc from 'fast-check'
 import type { Completeness, Written } from '../../src/daemon-api.ts'
 import { HearsayError } from '../../src/errors.ts'
+import { REQUESTS_MAX } from '../../src/control/limits.ts'
 import { percentEncode } from '../../src/control/percent.ts'
-import { collect, openControl, utf8, type Control } from '../support/control.ts'
+import { collect, openControl, until, utf8, type Control, type Raw } from '../support/control.ts'
 import { MapDaemon } from '../support/map-daemon.ts'
 
 function coded(code: string, pattern = /./) {
@@ -469,6 +471,25 @@ describe('control: routes', () => {
     ])
     return stdout
   }
+
+  it('counts requests under way, and forgets those whose connection has ended', async () => {
+    const socket = connect(control.socketPath)
+    // One behind the other on one connection: the first never ends, so the others wait.
+    socket.write('GET /v1/watch HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(REQUESTS_MAX))
+    const { raw, daemon } = control
+    const statusIs = async (expected: number): Promise<Raw> => {
+      for (const deadline = Date.now() + 10_000; ;) {
+        const answer = await raw('GET', '/v1/ready')
+        if (answer.status === expected) return answer
+        assert.ok(Date.now() < deadline, `never ${expected}`)
+      }
+    }
+    const { body } = await statusIs(503)
+    assert.equal((JSON.parse(String(body)) as { code: string }).code, 'OVERLOADED')
+    socket.destroy()
+    await statusIs(200)
+    await until('the daemon has let go of every watch', () => daemon.watchers.size === 0)
+  })
 
   it('serves curl', async function () {
     const installed = await promisify(execFile)('curl', ['--version']).then(

@@ -28,7 +28,10 @@ export async function mapWorld(): Promise<ControlWorld> {
   const { daemon, socketPath, close } = control
   const far = new MapDaemon({ name: 'far', neighbourhood })
   return {
-    ...{ daemon, far, socketPath, close },
+    daemon,
+    far,
+    socketPath,
+    close,
     farAddress: '/memory/far',
     nobodyAddress: '/memory/nobody',
   }

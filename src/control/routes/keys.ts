@@ -12,6 +12,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Completeness, EntryView, WriteOptions, Written } from '../../daemon-api.ts'
 import { HearsayError } from '../../errors.ts'
 import { overloaded, type ControlContext } from '../context.ts'
+import { whenOver } from '../departures.ts'
 import * as header from '../headers.ts'
 import { entryJsonPieces } from '../json.ts'
 import { KEY_ROUTE, keyOf } from '../key-path.ts'
@@ -216,6 +217,6 @@ function holdBody(
   // Refused by the body limit, with nothing of it read.
   if (bytes > VALUE_BYTES_MAX) return undefined
   if (!input.hold(bytes)) return overloaded('too many large values are arriving at once')
-  reply.raw.once('close', () => input.hold(-bytes))
+  whenOver(reply, () => input.hold(-bytes))
   return undefined
 }
