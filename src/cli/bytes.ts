@@ -88,6 +88,11 @@ function escapeByte(byte: number): string {
   return `\\x${byte.toString(16).padStart(2, '0')}`
 }
 
+/** Text from elsewhere, on one line and harmless to a terminal. */
+export function printable(text: string): string {
+  return escapeText(Buffer.from(text, 'utf8'))
+}
+
 /** Whether `bytes` can go to a terminal as they are: text of any number of lines. */
 export function isPlainText(bytes: Uint8Array): boolean {
   if (!isUtf8(bytes)) return false

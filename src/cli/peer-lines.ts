@@ -1,5 +1,6 @@
 /** Peers as aligned lines: who, whether it agrees, what we lack of it, and how good the link is. */
 import type { PeerStatus } from '../daemon-api.ts'
+import { printable } from './bytes.ts'
 import { table } from './output.ts'
 import type { Style } from './output.ts'
 import { count, span } from './words.ts'
@@ -34,7 +35,7 @@ function row(peer: PeerStatus, now: number): string[] {
 /** Peer ids begin alike and differ at their end; the whole id stands in the address or in --json. */
 export function nameOf(peer: PeerStatus): string {
   const id = `…${peer.peer.slice(-8)}`
-  return peer.name === undefined ? id : `${peer.name} ${id}`
+  return peer.name === undefined ? id : `${printable(peer.name)} ${id}`
 }
 
 export function stateOf(peer: PeerStatus): string {
@@ -55,9 +56,13 @@ function colourOf(peer: PeerStatus): 'green' | 'yellow' {
   return peer.lastDigest?.agreed === true && !peer.repairing ? 'green' : 'yellow'
 }
 
+export function clockIsOff(offsetMs: number | undefined): boolean {
+  return Math.abs(offsetMs ?? 0) >= CLOCK_OFFSET_SHOWN_MS
+}
+
 function clockOf(offsetMs: number | undefined): string {
   if (offsetMs === undefined) return '?'
-  if (Math.abs(offsetMs) < CLOCK_OFFSET_SHOWN_MS) return 'same'
+  if (!clockIsOff(offsetMs)) return 'same'
   return `${span(Math.abs(offsetMs))} ${offsetMs > 0 ? 'ahead' : 'behind'}`
 }
 

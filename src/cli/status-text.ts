@@ -5,7 +5,7 @@
 import type { Completeness, Status } from '../daemon-api.ts'
 import { table } from './output.ts'
 import type { Style } from './output.ts'
-import { nameOf, peerLines } from './peer-lines.ts'
+import { clockIsOff, nameOf, peerLines } from './peer-lines.ts'
 import { bytesInWords, count, number, span } from './words.ts'
 
 export function statusText(status: Status, now: number, style: Style): string {
@@ -55,7 +55,7 @@ function problemsOf(status: Status, now: number): string[] {
   return [
     ...storeProblem(status),
     ...completenessProblem(status, now),
-    ...clockProblem(status),
+    ...clockProblem(status, now),
     ...lossProblem(status),
     ...gossipProblem(status, now),
   ]
@@ -99,11 +99,15 @@ function behind(dots: number | undefined): string {
   return dots === undefined || dots === 0 ? '' : `, ${count(dots, 'change')} to go`
 }
 
-function clockProblem({ clock }: Status): string[] {
-  if (!clock.doubt) return []
+/** Every daemon begins with its clock in doubt, and alone it keeps that for ten minutes: no news until then, milliseconds. */
+const CLOCK_TRUSTED_AFTER_MS = 15 * 60_000
+
+function clockProblem({ clock, peers, startedAt }: Status, now: number): string[] {
+  const apart = peers.some((peer) => clockIsOff(peer.clockOffsetMs))
+  if (!clock.doubt || (!apart && now - startedAt < CLOCK_TRUSTED_AFTER_MS)) return []
   return [
-    `The clock is in doubt: ${clock.reason ?? 'no reason given'}. Expired values are hidden, but kept until it is not. ` +
-      'Set the clock (NTP) on the machine that is off; CLOCK below shows the others.',
+    `The clock is in doubt: ${clock.reason ?? 'no reason given'}. Expired values are hidden, but stay in the store until ` +
+      'it is not. Compare the clocks (CLOCK below shows the others) and set the one that is off; is NTP running?',
   ]
 }
 
@@ -140,7 +144,7 @@ function facts(status: Status, now: number): string[][] {
     ['keys', `${number(status.keys)}${expired}`],
     ['changes', `${number(context.dots)} seen, of ${count(context.actors, 'writer')}, ${gaps}`],
     ['digest', `context ${digest.context}  fingerprint ${digest.fingerprint}`],
-    ['clock', status.clock.doubt ? 'in doubt' : 'fine'],
+    ['clock', clockWords(status.clock)],
     [
       'data',
       `${status.dataDir}, ${bytesInWords(store.sizeBytes)}${store.failing === undefined ? '' : ', FAILED'}`,
@@ -152,6 +156,11 @@ function facts(status: Status, now: number): string[][] {
     ['actor', status.actor ?? 'none yet: nothing written since the start'],
     ...addresses.map((address, i) => [i === 0 ? 'address' : '', address]),
   ]
+}
+
+function clockWords({ doubt, reason }: Status['clock']): string {
+  if (!doubt) return 'fine'
+  return `not trusted yet${reason === undefined ? '' : `: ${reason}`}; what has expired is hidden and waits`
 }
 
 function completenessWords(completeness: Completeness, now: number): string {

@@ -57,7 +57,7 @@ async function printValue(value: Uint8Array, form: Form): Promise<void> {
     if (value.at(-1) !== 10) await print('\n')
     return
   }
-  say('the value is not plain text; shown escaped. For its bytes: --hex, --base64, or into a file')
+  say('the value is not plain text, so it is shown escaped; a file or pipe gets its bytes')
   await printLine(formatBytes(value, form))
 }
 

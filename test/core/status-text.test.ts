@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict'
+
+import { stateOf } from '../../src/cli/peer-lines.ts'
+import { statusText } from '../../src/cli/status-text.ts'
+import { bytesInWords, span } from '../../src/cli/words.ts'
+import type { PeerStatus, Status } from '../../src/daemon-api.ts'
+
+const NOW = Date.UTC(2026, 0, 2, 3, 0, 0)
+const HOUR_MS = 3_600_000
+
+const peer: PeerStatus = {
+  peer: '12D3KooWAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABBBBBBBB',
+  name: 'edge-8',
+  address: '/ip4/10.0.0.8/tcp/4001',
+  direction: 'outbound',
+  connectedAt: NOW - HOUR_MS,
+  gossip: true,
+  lastDigest: { at: NOW - 3000, agreed: true },
+  dotsBehind: 0,
+  clockOffsetMs: 4,
+  complete: true,
+  repairing: false,
+}
+
+const status: Status = {
+  version: '1.2.3',
+  name: 'edge-7',
+  peerId: '12D3KooWSelf',
+  startedAt: NOW - 3 * HOUR_MS,
+  dataDir: '/var/lib/hearsay',
+  socket: '/run/hearsay/hearsay.sock',
+  addresses: ['/ip4/10.0.0.7/tcp/4001/p2p/12D3KooWSelf', '/ip6/::1/tcp/4001/p2p/12D3KooWSelf'],
+  cluster: { id: 'c'.repeat(32), local: false },
+  completeness: { state: 'complete' },
+  keys: 2503,
+  itemsExpired: 12,
+  digest: { context: 'a'.repeat(32), fingerprint: 'b'.repeat(32), dots: 2600, items: 2510 },
+  context: { actors: 5, dots: 2600, gaps: 0, dotsLost: 0 },
+  clock: { doubt: false },
+  store: { sizeBytes: 12_345_678 },
+  memory: { rssBytes: 88 * 1024 * 1024 },
+  peers: [peer],
+  counters: {},
+  transport: {} as Status['transport'],
+}
+
+const plain = (changes: Partial<Status> = {}) =>
+  statusText({ ...status, ...changes }, NOW, (_format, text) => text)
+
+const verdict = (changes: Partial<Status>) => plain(changes).split('\n\n')[1] ?? ''
+
+describe('status for people', () => {
+  it('begins with who it is and the verdict, then has the facts, aligned', () => {
+    assert.equal(
+      plain(),
+      `edge-7  hearsay 1.2.3, up 3h
+
+All is well: complete, and the connected peer agrees.
+
+  answers  complete
+  keys     2,503, and 12 expired, not yet removed
+  changes  2,600 seen, of 5 writers, no gaps
+  digest   context ${'a'.repeat(32)}  fingerprint ${'b'.repeat(32)}
+  clock    fine
+  data     /var/lib/hearsay, 11.8 MiB
+  memory   88.0 MiB
+  socket   /run/hearsay/hearsay.sock
+  cluster  ${'c'.repeat(32)}
+  peer id  12D3KooWSelf
+  actor    none yet: nothing written since the start
+  address  /ip4/10.0.0.7/tcp/4001/p2p/12D3KooWSelf
+           /ip6/::1/tcp/4001/p2p/12D3KooWSelf
+
+1 peer connected
+  PEER              STATE   COMPARED  CLOCK  LINK       ADDRESS
+  edge-8 …BBBBBBBB  agrees  3s ago    same   to it, 1h  /ip4/10.0.0.8/tcp/4001
+`,
+    )
+  })
+
+  describe('says what is wrong and what to do', () => {
+    it('a store that failed', () => {
+      const text = verdict({ store: { sizeBytes: 1, failing: 'no space left on device' } })
+      assert.match(
+        text,
+        /^! The store has failed: no space left on device\. Writes are refused.*restart/,
+      )
+    })
+
+    it('syncing without a peer', () => {
+      const text = verdict({ completeness: { state: 'syncing' }, peers: [] })
+      assert.match(text, /^! Syncing: .*No peer is connected.*hearsay connect.*--first\.$/)
+    })
+
+    it('syncing among peers of which none is complete', () => {
+      const text = verdict({
+        completeness: { state: 'syncing' },
+        peers: [{ ...peer, complete: false }],
+      })
+      assert.match(text, /None of the connected peers is complete.*exactly one daemon with --first/)
+    })
+
+    it('syncing from a complete peer needs nobody', () => {
+      const text = verdict({
+        completeness: { state: 'syncing' },
+        peers: [{ ...peer, dotsBehind: 1200 }],
+      })
+      assert.match(text, /edge-8 …BBBBBBBB is complete; pulling from it, 1,200 changes to go\.$/)
+      assert.doesNotMatch(text, /--first/)
+    })
+
+    it('complete as of a time before the start', () => {
+      const completeness = { state: 'complete-as-of', asOf: NOW - 5 * HOUR_MS } as const
+      assert.match(
+        verdict({ completeness }),
+        /^! Complete as of 2026-01-01T22:00:00.000Z \(5h ago\), before the last start/,
+      )
+      assert.match(verdict({ completeness, peers: [] }), /No peer is connected/)
+    })
+
+    it('a clock in doubt, unless it only has not been compared yet', () => {
+      const clock = { doubt: true, reason: 'the clock jumped by 90 s' }
+      assert.match(verdict({ clock }), /^! The clock is in doubt: the clock jumped by 90 s\. .*NTP/)
+      assert.match(verdict({ clock, startedAt: NOW - 60_000 }), /^All is well/)
+      const off = [{ ...peer, clockOffsetMs: -90_000 }]
+      const text = plain({ clock, startedAt: NOW - 60_000, peers: off })
+      assert.match(text, /! The clock is in doubt/)
+      assert.match(text, /1m 30s behind/)
+    })
+
+    it('changes that are lost', () => {
+      const context = { ...status.context, gaps: 2, dotsLost: 3 }
+      assert.match(verdict({ context }), /^! 3 changes cannot be had from any connected peer/)
+      assert.match(plain({ context }), /of 5 writers, 2 gaps/)
+    })
+
+    it('a link that stays without gossip', () => {
+      assert.match(verdict({ peers: [{ ...peer, gossip: false }] }), /^! No gossip with edge-8 /)
+      const fresh = { ...peer, gossip: false, connectedAt: NOW - 1000 }
+      assert.match(verdict({ peers: [fresh] }), /^All is well/)
+    })
+
+    it('several at once, the worst first', () => {
+      const lines = verdict({
+        store: { sizeBytes: 1, failing: 'broken' },
+        completeness: { state: 'syncing' },
+        context: { ...status.context, dotsLost: 1 },
+      }).split('\n')
+      assert.deepEqual(
+        lines.map((line) => line.slice(0, 11)),
+        ['! The store', '! Syncing: ', '! 1 change '],
+      )
+    })
+  })
+
+  it('tells disagreement that heals by itself from trouble', () => {
+    const differing = { ...peer, lastDigest: { at: NOW, agreed: false }, dotsBehind: 7 }
+    assert.match(
+      verdict({ peers: [peer, differing] }),
+      /^Complete\. 1 of 2 peers agreed .*repaired/,
+    )
+    assert.match(plain({ peers: [differing] }), /differs, we lack 7 changes/)
+  })
+
+  it('cannot be driven by the name of a peer', () => {
+    assert.match(plain({ peers: [{ ...peer, name: 'a\u001b[2J' }] }), /a\\x1b\[2J …BBBBBBBB/)
+  })
+
+  it('is content alone', () => {
+    assert.match(verdict({ peers: [] }), /^All is well: complete\. No peer is connected/)
+  })
+
+  it('colours the verdict and the state of each peer only where there are colours', () => {
+    const marked = statusText(status, NOW, (_format, text) => `<${text}>`)
+    assert.match(marked, /<All is well.*>/)
+    assert.match(marked, / <agrees> /)
+  })
+})
+
+describe('state of a peer', () => {
+  const cases: [Partial<PeerStatus>, string][] = [
+    [{}, 'agrees'],
+    [{ complete: false }, 'agrees, syncing itself'],
+    [{ repairing: true }, 'repairing'],
+    [{ repairing: true, dotsBehind: 1 }, 'repairing, we lack 1 change'],
+    [{ lastDigest: { at: NOW, agreed: false } }, 'differs, it lacks changes'],
+    [{ lastDigest: { at: NOW, agreed: false }, dotsBehind: 2 }, 'differs, we lack 2 changes'],
+  ]
+  for (const [changes, words] of cases) {
+    it(words, () => assert.equal(stateOf({ ...peer, ...changes }), words))
+  }
+
+  it('not compared', () => {
+    const { lastDigest: _, ...fresh } = peer
+    assert.equal(stateOf(fresh), 'not compared')
+  })
+})
+
+describe('quantities in words', () => {
+  it('spans', () => {
+    const cases = [
+      [0, '0ms'],
+      [999, '999ms'],
+      [59_999, '59s'],
+      [60_000, '1m'],
+      [90_000, '1m 30s'],
+      [3 * HOUR_MS + 12 * 60_000, '3h 12m'],
+      [50 * HOUR_MS, '2d 2h'],
+      [-5, '0ms'],
+    ] as const
+    for (const [ms, words] of cases) assert.equal(span(ms), words)
+  })
+
+  it('bytes', () => {
+    const cases = [
+      [0, '0 bytes'],
+      [1, '1 byte'],
+      [1023, '1023 bytes'],
+      [1536, '1.5 KiB'],
+      [3 * 1024 ** 3, '3.0 GiB'],
+    ] as const
+    for (const [bytes, words] of cases) assert.equal(bytesInWords(bytes), words)
+  })
+})
