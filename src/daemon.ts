@@ -260,11 +260,12 @@ class RunningDaemon implements Daemon {
   }
 
   peers(): PeerStatus[] {
-    const { peers } = this.#driver.engine.links
+    const { links, replica } = this.#driver.engine
     return this.#parts.transport.neighbours().map((neighbour): PeerStatus => {
-      const peer = peers.get(neighbour.peer)
+      const peer = links.peers.get(neighbour.peer)
       if (peer === undefined) return { ...neighbour, repairing: false }
-      const { hello, lastDigest, dotsBehind, clockOffset, lastReceipt } = peer
+      const { hello, lastDigest, clockOffset, lastReceipt } = peer
+      const dotsBehind = peer.dotsBehind(replica.context)
       return {
         ...neighbour,
         repairing: peer.session !== undefined,

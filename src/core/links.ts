@@ -2,15 +2,15 @@
  * Everything that has to do with peers: greeting, digest exchanges, sessions, and the bounds on them.
  *
  * When to compare: at once on a new link (the peer with the lower id asks, the other answers and starts from the digest it
- * was sent), every `repair.interval` with jitter, soon after a gap shows, and soon again while a difference looks
- * suspicious. One exchange serves both sides.
+ * was sent), every `repair.interval` with jitter, soon after a gap shows, and soon again after a comparison that differed,
+ * so that what `status` tells is true again soon. One exchange serves both sides.
  */
-import type { ActorId } from './bytes.ts'
 import { toBinary } from './bytes.ts'
 import type { ClockWatch } from './clock.ts'
 import type { CompletenessWatch } from './completeness.ts'
 import type { CoreEffect } from './events.ts'
 import { GapWatch } from './gaps.ts'
+import * as intervals from './intervals.ts'
 import type { Dot } from './item.ts'
 import { Peer } from './peer.ts'
 import { Answerer } from './repair/answerer.ts'
@@ -19,8 +19,6 @@ import { decodeDigest, encodeDigest, makeDigest } from './repair/digest.ts'
 import type { Digest, Self } from './repair/digest.ts'
 import { RepairSession } from './repair/session.ts'
 import type { Receipt, SessionHost } from './repair/session.ts'
-import * as intervals from './intervals.ts'
-import type { Intervals } from './intervals.ts'
 import type { Replica } from './replica.ts'
 import type { EngineOptions, Now } from './settings.ts'
 import type { Delta } from './wire/gossip.ts'
@@ -39,7 +37,6 @@ export const VERSION_MAX = 1
 const SECOND_ASK_MS = 1_000
 const RETRY_BASE_MS = 500
 const RETRY_MAX_MS = 30_000
-const SUSPICIOUS_RETRY_MS = 1_000
 /** How long a refused peer is left alone. */
 const REFUSED_RETRY_MS = 60_000
 
@@ -252,8 +249,12 @@ export class Links {
 
   // Digests.
 
+  /** The head is that of the context: counters given out beyond it are not durable yet (R6). */
   #self(): Self {
-    return { writer: this.#host.writer(), complete: this.#host.complete() }
+    const complete = this.#host.complete()
+    const actor = this.#host.writer()?.actor
+    const head = actor === undefined ? 0 : intervals.head(this.#host.replica.context.get(actor))
+    return { writer: actor === undefined || head === 0 ? undefined : { actor, head }, complete }
   }
 
   #onDigestAsk(peer: Peer, wire: LinkBodies['digestAsk']): void {
@@ -291,7 +292,7 @@ export class Links {
       },
       mayPull: () => ![...this.peers.values()].some((other) => other.session?.pulling),
       missing: (part, wholeContext) => {
-        peer.dotsBehind = countDots(part)
+        peer.lacked(part)
         offeredAt = this.#host.now().wall
         if (wholeContext) completeness.offer(peer.id, offeredAt, part)
       },
@@ -332,10 +333,7 @@ export class Links {
     peer.lastReceipt = receipt
     this.#countSession(receipt)
     peer.nextDigestAt = now.mono + this.#waitAfter(peer, receipt)
-    if (receipt.outcome === 'equal' || receipt.outcome === 'repaired') {
-      peer.fresh = false
-      peer.dotsBehind = 0
-    }
+    if (receipt.outcome === 'equal' || receipt.outcome === 'repaired') peer.fresh = false
     for (const id of peer.waiting.splice(0)) {
       this.#host.emit({ type: 'repaired', id, peer: peer.id, receipt })
     }
@@ -356,8 +354,7 @@ export class Links {
       return wait * (0.5 + this.#host.options.random.float())
     }
     peer.failures = 0
-    if (peer.suspicious) return Math.min(SUSPICIOUS_RETRY_MS, interval)
-    return interval * (1 + jitter * (2 * this.#host.options.random.float() - 1))
+    return peer.nextIn(interval) * (1 + jitter * (2 * this.#host.options.random.float() - 1))
   }
 
   // Pulls before their time.
@@ -435,12 +432,6 @@ const FOR_ASKER: ReadonlySet<LinkType> = new Set<LinkType>([
 function isForAsker(message: LinkMessage): message is AskerMessage {
   if (message.type === 'sessionEnd') return !message.body.fromAsker
   return FOR_ASKER.has(message.type)
-}
-
-function countDots(part: ReadonlyMap<ActorId, Intervals>): number {
-  let dots = 0
-  for (const set of part.values()) dots += intervals.count(set)
-  return dots
 }
 
 function emptyReceipt(outcome: Receipt['outcome'], reason: string): Receipt {

@@ -1,4 +1,8 @@
 /** What the core knows of one linked peer, and when to compare with it again. */
+import type { ActorId } from './bytes.ts'
+import type { Context } from './context.ts'
+import * as intervals from './intervals.ts'
+import type { Intervals } from './intervals.ts'
 import type { Answerer } from './repair/answerer.ts'
 import type { Comparison, Digest } from './repair/digest.ts'
 import type { Plan, Receipt, RepairSession } from './repair/session.ts'
@@ -8,6 +12,12 @@ import type { Now } from './settings.ts'
 const LASTING_MS = 2 * 60_000
 /** The range step towards one peer runs at most this often. */
 const RANGES_EVERY_MS = 3_000
+/**
+ * After a comparison that differed the next comes this soon: what was on its way has arrived by then, or was lost and is no
+ * longer left to gossip. It doubles while differences go on, up to the usual interval: writes without a pause cost no
+ * more comparisons than silence.
+ */
+const DIFFERED_RETRY_MS = 1_000
 
 export interface Hello {
   name: string
@@ -30,11 +40,14 @@ export class Peer {
   failures = 0
   lastDigest: { at: number; agreed: boolean } | undefined
   lastReceipt: Receipt | undefined
-  dotsBehind: number | undefined
   clockOffset: number | undefined
   complete = false
   /** Monotonic time of the latest pull that brought all this peer could give. */
   pulledAt: number | undefined
+  /** What this replica lacked of the peer's context when that was last told; absent before the first comparison. */
+  #lacked: ReadonlyMap<ActorId, Intervals> | undefined
+  /** Comparisons in a row that differed. */
+  #differed = 0
   #settledDiffers = 0
   #differsSince: number | undefined
   #rangesAt = -Infinity
@@ -48,10 +61,12 @@ export class Peer {
   /** Takes note of a comparison and says what it calls for. */
   compared(theirs: Digest, comparison: Comparison, now: Now): Plan {
     const { contextsEqual, fingerprintsEqual, settledEqual } = comparison
-    this.lastDigest = { at: now.wall, agreed: contextsEqual && fingerprintsEqual }
+    const agreed = contextsEqual && fingerprintsEqual
+    this.lastDigest = { at: now.wall, agreed }
+    this.#differed = agreed ? 0 : this.#differed + 1
     this.complete = theirs.complete
     this.clockOffset = theirs.clock - now.wall
-    if (contextsEqual) this.dotsBehind = 0
+    if (contextsEqual) this.#lacked = new Map()
     if (fingerprintsEqual) {
       this.#differsSince = undefined
       this.#settledDiffers = 0
@@ -71,8 +86,26 @@ export class Peer {
     return contextsEqual || lasting ? 'all' : 'settled'
   }
 
-  /** Whether the next comparison should come soon: one that differs is no proof yet. */
-  get suspicious(): boolean {
-    return this.#settledDiffers > 0
+  /** The peer told its context, and this is what was missing here. */
+  lacked(missing: ReadonlyMap<ActorId, Intervals>): void {
+    this.#lacked = missing
+  }
+
+  /** Dots that the peer had when it last told, and that have not come since, by whatever way; undefined while unknown. */
+  dotsBehind(context: Context): number | undefined {
+    if (this.#lacked === undefined) return undefined
+    let dots = 0
+    for (const [actor, missing] of this.#lacked) {
+      dots += intervals.count(intervals.subtract(missing, context.get(actor)))
+    }
+    return dots
+  }
+
+  /** How long to wait for the next comparison when the usual time between two is `interval`. */
+  nextIn(interval: number): number {
+    // One settled difference is no proof yet, and the second starts the range step.
+    if (this.#settledDiffers > 0) return Math.min(DIFFERED_RETRY_MS, interval)
+    if (this.#differed === 0) return interval
+    return Math.min(DIFFERED_RETRY_MS * 2 ** (this.#differed - 1), interval)
   }
 }

@@ -1,0 +1,76 @@
+/** What the core remembers of a peer: how far behind it this replica is, and when to compare again. */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+
+import { Context } from '../../src/core/context.ts'
+import { Peer } from '../../src/core/peer.ts'
+import type { Answerer } from '../../src/core/repair/answerer.ts'
+import type { Comparison, Digest } from '../../src/core/repair/digest.ts'
+
+const INTERVAL_MS = 5_000
+const NOW = { wall: 1_000_000, mono: 0 }
+const digest: Digest = {
+  contextHash: '',
+  dots: 0,
+  fingerprint: '',
+  items: 0,
+  settled: '',
+  writer: undefined,
+  clock: NOW.wall,
+  complete: true,
+}
+const equal: Comparison = { contextsEqual: true, fingerprintsEqual: true, settledEqual: true }
+const underWay: Comparison = { contextsEqual: false, fingerprintsEqual: false, settledEqual: true }
+
+const hash = (bytes: Uint8Array): Uint8Array => createHash('md5').update(bytes).digest()
+
+function newPeer(): Peer {
+  return new Peer('them', {} as Answerer, 0)
+}
+
+describe('core: a peer', () => {
+  it('is compared soon after a difference, and ever later while differences go on', () => {
+    const peer = newPeer()
+    const waits = [equal, underWay, underWay, underWay, underWay, underWay, equal, underWay].map(
+      (comparison) => {
+        peer.compared(digest, comparison, NOW)
+        return peer.nextIn(INTERVAL_MS)
+      },
+    )
+    assert.deepEqual(waits, [5_000, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000, 1_000])
+  })
+
+  it('is compared soon as long as settled items differ', () => {
+    const peer = newPeer()
+    for (let i = 0; i < 5; i++) {
+      peer.compared(digest, { ...underWay, settledEqual: false }, NOW)
+      assert.equal(peer.nextIn(INTERVAL_MS), 1_000)
+    }
+  })
+
+  it('is never compared later than the usual interval', () => {
+    const peer = newPeer()
+    peer.compared(digest, underWay, NOW)
+    assert.equal(peer.nextIn(300), 300)
+  })
+
+  it('counts what is missing of what it told, whatever way it comes', () => {
+    const peer = newPeer()
+    const context = new Context(hash)
+    const actor = 'a'.repeat(16)
+    assert.equal(peer.dotsBehind(context), undefined)
+    peer.lacked(new Map([[actor, [3, 7]]]))
+    assert.equal(peer.dotsBehind(context), 5)
+    context.addRange(actor, 1, 4)
+    assert.equal(peer.dotsBehind(context), 3)
+    context.addRange(actor, 5, 9)
+    assert.equal(peer.dotsBehind(context), 0)
+  })
+
+  it('with an equal context leaves nothing missing', () => {
+    const peer = newPeer()
+    peer.lacked(new Map([['a'.repeat(16), [3, 7]]]))
+    peer.compared(digest, equal, NOW)
+    assert.equal(peer.dotsBehind(new Context(hash)), 0)
+  })
+})
