@@ -67,7 +67,7 @@ function stampFields(sibling: Pick<SiblingView, 'time' | 'dot' | 'writer' | 'exp
   )
 }
 
-export function siblingJson(sibling: SiblingView): string {
+function siblingJson(sibling: SiblingView): string {
   return `{${bytesField('value', sibling.value)},"kind":"${sibling.kind}",${stampFields(sibling)}}`
 }
 
