@@ -306,9 +306,10 @@ export class Fleet {
   async startMany(count: number, settings: Settings = {}): Promise<TestDaemon[]> {
     const daemons: TestDaemon[] = []
     for (let i = 0; i < count; i++) {
-      const bootstrap = daemons.map((one) => one.bootstrap)
-      daemons.push(await this.start({ settings: merge(settings, { bootstrap }) }))
+      const bootstrap = daemons.map(({ address }) => address)
+      daemons.push(await this.create({ settings: merge(settings, { bootstrap }) }))
     }
+    await Promise.all(daemons.map((one) => one.start()))
     await linked(daemons)
     return daemons
   }

@@ -1,0 +1,173 @@
+/**
+ * What was written, by which the contents of a daemon are judged from outside.
+ *
+ * Every write either has a value of its own under a key of its own, or hands over the token of what it observed; so the
+ * ledger knows which dots each write superseded, and judges exactly: an acknowledged put is held unless a write that
+ * observed it was made; nothing is held that an acknowledged write superseded, or that nobody wrote. A write that was not
+ * answered may have happened or not.
+ */
+import assert from 'node:assert/strict'
+import type { ControlClient } from '../../src/control/client.ts'
+import { toBinary } from '../../src/core/bytes.ts'
+import { encodeToken } from '../../src/daemon/token.ts'
+import type { Written } from '../../src/daemon-api.ts'
+import { bytes, contents } from './daemons.ts'
+
+const VIOLATIONS_SHOWN = 10
+const CONTESTED_KEYS = 12
+
+interface Attempt {
+  key: string
+  /** Absent for a delete. */
+  value: string | undefined
+  supersedes: string[]
+  acknowledged: boolean
+  /** Absent while it is not acknowledged, and of a delete that found nothing. */
+  dot: string | undefined
+}
+
+/** Whether a write failed in a way that leaves open whether it happened. */
+function unanswered(error: unknown): boolean {
+  return error instanceof Error && error.name === 'HearsayError'
+}
+
+export class Ledger {
+  readonly #attempts: Attempt[] = []
+  #values = 0
+
+  get acknowledged(): number {
+    return this.#attempts.filter(({ acknowledged }) => acknowledged).length
+  }
+
+  /** A value that no other write has. */
+  value(): string {
+    return `v${++this.#values}`
+  }
+
+  /** Puts a key that nobody else writes, once. False when the daemon did not answer. */
+  async putOwn(client: ControlClient, key: string): Promise<boolean> {
+    const attempt = this.#attempt(key, this.value(), [])
+    return this.#acknowledge(attempt, () => client.put(bytes(key), bytes(attempt.value!)))
+  }
+
+  /** Reads a key and replaces, or deletes, exactly what was seen. False when the daemon did not answer. */
+  async replace(
+    client: ControlClient,
+    key: string,
+    op: 'put' | 'delete' = 'put',
+  ): Promise<boolean> {
+    let seen: { dots: string[]; token: string | undefined }
+    try {
+      const { entry } = await client.getAll(bytes(key))
+      const dots = entry?.siblings.map(({ dot }) => `${dot.actor}:${dot.counter}`) ?? []
+      seen = { dots, token: entry?.token }
+    } catch (error) {
+      if (unanswered(error)) return false
+      throw error
+    }
+    // Without a token a put supersedes what the daemon holds by then, which nobody here has seen.
+    if (seen.token === undefined) return this.#putFirst(client, key)
+    const options = { token: seen.token }
+    if (op === 'delete') {
+      const attempt = this.#attempt(key, undefined, seen.dots)
+      return this.#acknowledge(attempt, () => client.delete(bytes(key), options))
+    }
+    const attempt = this.#attempt(key, this.value(), seen.dots)
+    return this.#acknowledge(attempt, () => client.put(bytes(key), bytes(attempt.value!), options))
+  }
+
+  /** A put that observed nothing, and supersedes nothing. */
+  async #putFirst(client: ControlClient, key: string): Promise<boolean> {
+    const attempt = this.#attempt(key, this.value(), [])
+    const token = encodeToken(toBinary(bytes(key)), [])
+    return this.#acknowledge(attempt, () =>
+      client.put(bytes(key), bytes(attempt.value!), { token }),
+    )
+  }
+
+  /** One writer: keys of its own, and keys that all writers read, replace and delete; until `more` says no. */
+  async mixed(client: ControlClient, who: string, more: () => boolean): Promise<void> {
+    for (let i = 0; more(); i++) {
+      const contested = `shared-${i % CONTESTED_KEYS}`
+      const op = i % 7 === 6 ? 'delete' : 'put'
+      const answered =
+        i % 2 === 0
+          ? await this.putOwn(client, `${who}-${i}`)
+          : await this.replace(client, contested, op)
+      if (!answered) return
+    }
+  }
+
+  /** Streams puts of keys that nobody else writes until `more` says no or the stream breaks. */
+  async stream(client: ControlClient, prefix: string, more: () => boolean): Promise<void> {
+    const sent: Attempt[] = []
+    const ledger = this
+    function* mutations() {
+      while (more()) {
+        const attempt = ledger.#attempt(`${prefix}${sent.length}`, ledger.value(), [])
+        sent.push(attempt)
+        yield { op: 'put' as const, key: bytes(attempt.key), value: bytes(attempt.value!) }
+      }
+    }
+    try {
+      for await (const answer of client.write(mutations())) {
+        if ('written' in answer) note(sent[answer.line - 1]!, answer.written)
+      }
+    } catch (error) {
+      if (!unanswered(error)) throw error
+    }
+  }
+
+  #attempt(key: string, value: string | undefined, supersedes: string[]): Attempt {
+    const attempt: Attempt = { key, value, supersedes, acknowledged: false, dot: undefined }
+    this.#attempts.push(attempt)
+    return attempt
+  }
+
+  async #acknowledge(attempt: Attempt, write: () => Promise<Written>): Promise<boolean> {
+    try {
+      note(attempt, await write())
+      return true
+    } catch (error) {
+      if (unanswered(error)) return false
+      throw error
+    }
+  }
+
+  /** Asserts that what a daemon holds is what the writes, and nothing else, left. */
+  async check(client: ControlClient, who: string): Promise<void> {
+    const held = await contents(client)
+    const gone = new Map<string, boolean>()
+    const mayBe = new Set<string>()
+    for (const { acknowledged, supersedes, key, value } of this.#attempts) {
+      for (const old of supersedes) gone.set(old, acknowledged || gone.get(old) === true)
+      if (!acknowledged && value !== undefined) mayBe.add(`${key}=${value}`)
+    }
+    const violations: string[] = []
+    const acknowledged = new Set<string>()
+    for (const { dot, key, value } of this.#attempts) {
+      if (dot === undefined || value === undefined) continue
+      acknowledged.add(dot)
+      const found = held.get(key)?.get(dot)
+      if (found === undefined && !gone.has(dot)) violations.push(`lost: ${key}=${value} at ${dot}`)
+      if (found !== undefined && found !== value) {
+        violations.push(`changed: ${key} at ${dot} is ${found}, was ${value}`)
+      }
+    }
+    for (const [key, siblings] of held) {
+      for (const [dot, value] of siblings) {
+        if (gone.get(dot) === true) violations.push(`came back: ${key}=${value} at ${dot}`)
+        else if (!acknowledged.has(dot) && !mayBe.has(`${key}=${value}`)) {
+          violations.push(`nobody wrote: ${key}=${value} at ${dot}`)
+        }
+      }
+    }
+    const text = violations.slice(0, VIOLATIONS_SHOWN).join('\n')
+    assert.equal(violations.length, 0, `${who} holds what it should not:\n${text}`)
+  }
+}
+
+function note(attempt: Attempt, { dot }: Written): void {
+  attempt.acknowledged = true
+  if (dot !== undefined) attempt.dot = `${dot.actor}:${dot.counter}`
+}
