@@ -3,7 +3,7 @@ import { request, type ClientRequest, type IncomingMessage } from 'node:http'
 import { ERROR_CODES, HearsayError, type ErrorCode } from '../errors.ts'
 import { VERSION_HEADER } from './headers.ts'
 import type { JsonObject } from './json.ts'
-import { ANSWER_BYTES_MAX, ANSWER_LINE_BYTES_MAX } from './limits.ts'
+import { ANSWER_BYTES_MAX } from './limits.ts'
 import { LineSplitter, type Line } from './lines.ts'
 import { checkSocketPath } from './socket-file.ts'
 
@@ -95,7 +95,7 @@ export async function answerText(answer: Answer): Promise<Buffer> {
 
 /** The lines of the body without heartbeats; throws what a failure line says. */
 export async function* lines(answer: Answer): AsyncGenerator<string> {
-  const splitter = new LineSplitter(ANSWER_LINE_BYTES_MAX)
+  const splitter = new LineSplitter(ANSWER_BYTES_MAX)
   for await (const chunk of body(answer)) {
     for (const line of splitter.push(chunk)) {
       const text = lineText(line)

@@ -51,11 +51,11 @@ export const CLOSE_GRACE_MS = 2_000
 /** Longest socket path, bytes: `sun_path` without its final zero. The kernel would silently cut a longer one. */
 export const SOCKET_PATH_BYTES_MAX = process.platform === 'darwin' ? 103 : 107
 
-/** Largest line of an answer that the client takes, bytes: a key with several siblings of the largest size. */
-export const ANSWER_LINE_BYTES_MAX = 256 * 1024 * 1024
-
-/** Largest plain JSON answer that the client takes, bytes: `?all=true` of such a key. */
-export const ANSWER_BYTES_MAX = ANSWER_LINE_BYTES_MAX
+/**
+ * Largest line, and largest plain JSON answer, that the client takes, bytes: a key with several siblings of the largest
+ * size.
+ */
+export const ANSWER_BYTES_MAX = 256 * 1024 * 1024
 
 /** How long the client waits for an answer that does no work across the network, milliseconds. */
 export const CLIENT_TIMEOUT_MS = 30_000
