@@ -101,6 +101,25 @@ export class AddressBook {
     const known = this.#entries.get(peer)?.addresses ?? []
     const merged = [...new Set([...addresses, ...known])].slice(0, BOOK_ADDRESSES_PER_PEER_MAX)
     this.#put({ peer, addresses: merged, lastSeen: Date.now() })
+    this.#saveSoon()
+  }
+
+  /** Notes what others say of a peer. It goes behind what is known, and pushes nobody out. */
+  heard(peer: PeerId, addresses: readonly string[]): void {
+    const known = this.#entries.get(peer)
+    if (known === undefined && this.#entries.size >= BOOK_PEERS_MAX) return
+    const merged = [...new Set([...(known?.addresses ?? []), ...addresses])]
+    // One who is never met is forgotten in half the time.
+    const lastSeen = known?.lastSeen ?? Date.now() - FORGET_AFTER_MS / 2
+    this.#entries.set(peer, {
+      peer,
+      addresses: merged.slice(0, BOOK_ADDRESSES_PER_PEER_MAX),
+      lastSeen,
+    })
+    this.#saveSoon()
+  }
+
+  #saveSoon(): void {
     if (this.#file === undefined) return
     this.#saveTimer ??= setTimeout(() => {
       this.#saveTimer = undefined

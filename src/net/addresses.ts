@@ -46,3 +46,34 @@ function badAddress(text: string, what: string, cause?: unknown): HearsayError {
     { cause },
   )
 }
+
+/** An address without its peer id; one of another form as it is. */
+export function endpointOf(address: string): string {
+  try {
+    return String(parseAddress(address).endpoint)
+  } catch {
+    return address
+  }
+}
+
+/** Whether we can dial it. */
+export function isUsable(address: string): boolean {
+  try {
+    parseAddress(address)
+    return true
+  } catch {
+    return false
+  }
+}
+
+export function isPeerId(text: string): boolean {
+  try {
+    return peerIdFromString(text).toString() === text
+  } catch {
+    return false
+  }
+}
+
+export function isLoopback(address: string): boolean {
+  return /^\/(?:ip4\/127\.|ip6\/::1\/)/.test(address)
+}

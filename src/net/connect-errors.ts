@@ -1,4 +1,4 @@
-/** What a failed dial most likely means, in words that its reader can act on. */
+/** What a failed dial or listen most likely means, in words that its reader can act on. */
 import { HearsayError } from '../errors.ts'
 
 /** Text of an error as libp2p words it, with the likely cause. The first that matches is told. */
@@ -43,4 +43,22 @@ function messagesOf(error: unknown): string[] {
     `${error.name}: ${error.message}`,
     ...(error.cause === undefined ? [] : messagesOf(error.cause)),
   ]
+}
+
+/** LISTEN_FAILED, naming those of the addresses that could not be had. */
+export function listenFailed(listen: readonly string[], error: unknown): HearsayError {
+  const text = error instanceof Error ? error.message : String(error)
+  const failed = listen.filter((address) => text.includes(`${address}: `))
+  const cause = /EADDRINUSE/.test(text)
+    ? 'the port is in use. Is another daemon running? Choose another port, or 0 for any free one.'
+    : /EADDRNOTAVAIL/.test(text)
+      ? 'this machine does not have that address.'
+      : /EACCES/.test(text)
+        ? 'not allowed. Ports below 1024 need a privilege; choose a higher one.'
+        : text
+  return new HearsayError(
+    'LISTEN_FAILED',
+    `cannot listen on ${(failed.length > 0 ? failed : listen).join(', ')}: ${cause}`,
+    { cause: error },
+  )
 }

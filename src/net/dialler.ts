@@ -88,6 +88,11 @@ export class Dialler {
     this.#turn()
   }
 
+  /** The book has new addresses. */
+  bookChanged(): void {
+    this.#turn()
+  }
+
   /** Does not dial a peer for a while. */
   hold(peer: PeerId, ms: number): void {
     this.#held.set(peer, Date.now() + ms)

@@ -10,23 +10,23 @@
  */
 import { randomBytes } from 'node:crypto'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
-import type { Connection, IdentifyResult, PrivateKey } from '@libp2p/interface'
-import { HearsayError } from '../errors.ts'
+import type { Connection, IdentifyResult, PrivateKey, Stream } from '@libp2p/interface'
 import { admissionEncrypters, assertListenAllowed } from './admission.ts'
 import type { AdmissionSecret } from './admission.ts'
 import { AddressBook } from './address-book.ts'
-import { parseAddress } from './addresses.ts'
-import { connectFailed } from './connect-errors.ts'
+import { endpointOf, isLoopback, isPeerId, isUsable, parseAddress } from './addresses.ts'
+import { connectFailed, listenFailed } from './connect-errors.ts'
 import { Dialler } from './dialler.ts'
-import type { DialTuning } from './dialler.ts'
 import { Gossip } from './gossip.ts'
 import { LINK_PROTOCOL, LINK_STREAMS_MAX } from './link.ts'
 import { Links } from './links.ts'
-import type { LinksTuning } from './links.ts'
 import type { Log } from './log.ts'
 import { createNode } from './node.ts'
-import type { Node, NodeTuning } from './node.ts'
+import type { Node } from './node.ts'
+import { hearPeers, PEERS_PROTOCOL, peersToTell, tellPeers } from './peer-exchange.ts'
 import { GOSSIP_BYTES_MAX, MESSAGE_BYTES_MAX, zeroCounters } from './transport.ts'
+import { TUNING_DEFAULTS } from './tuning.ts'
+import type { Libp2pTransportTuning } from './tuning.ts'
 import type {
   GossipVerdict,
   Lane,
@@ -36,27 +36,6 @@ import type {
   TransportCounters,
   TransportHandlers,
 } from './transport.ts'
-
-export interface Libp2pTransportTuning extends NodeTuning, LinksTuning, DialTuning {
-  /** The watchdog looks at the gossip streams this often. */
-  watchdogIntervalMs: number
-}
-
-export const TUNING_DEFAULTS: Libp2pTransportTuning = {
-  heartbeatIntervalMs: 1_000,
-  pingIntervalMs: 15_000,
-  dialTimeoutMs: 10_000,
-  addressDialTimeoutMs: 5_000,
-  connectionsMax: 300,
-  linkSetupMs: 10_000,
-  sendStallMs: 30_000,
-  settleMs: 1_000,
-  reopenMs: 200,
-  dialBackoffMinMs: 500,
-  dialBackoffMaxMs: 30_000,
-  linksWanted: 24,
-  watchdogIntervalMs: 2_000,
-}
 
 export interface Libp2pTransportOptions {
   privateKey: PrivateKey
@@ -180,6 +159,11 @@ class Libp2pTransport implements Transport {
           maxOutboundStreams: LINK_STREAMS_MAX,
         },
       )
+      if (tuning.exchangePeers) {
+        await node.handle(PEERS_PROTOCOL, (stream) => this.#hearPeers(stream), {
+          maxInboundStreams: 2,
+        })
+      }
       await node.start()
     } catch (error) {
       await this.close()
@@ -188,7 +172,10 @@ class Libp2pTransport implements Transport {
     gossip.subscribe((author, bytes) => this.#gossip(author, bytes))
     this.#running.timers.push(
       setInterval(() => this.#watchGossip(), tuning.watchdogIntervalMs),
-      setInterval(() => void this.#sweep(), SWEEP_INTERVAL_MS),
+      setInterval(() => {
+        void this.#sweep()
+        for (const [peer] of links.entries()) this.#tellPeers(peer)
+      }, SWEEP_INTERVAL_MS),
     )
     dialler.start()
   }
@@ -327,6 +314,29 @@ class Libp2pTransport implements Transport {
     const address = String(connection.remoteAddr)
     this.#log.info({ peer, address }, 'link up')
     this.#guard('linkUp', () => running.handlers.linkUp(peer, address))
+    this.#tellPeers(peer)
+  }
+
+  #tellPeers(peer: PeerId): void {
+    const running = this.#running
+    const connection = running?.links.connectionTo(peer)
+    if (running === undefined || connection === undefined || !this.#tuning.exchangePeers) return
+    const neighbours = [...running.links.entries()].map(([other]) => other)
+    const list = peersToTell(peer, neighbours, running.book, connection)
+    if (list.length === 0) return
+    tellPeers(connection, list).catch((error: unknown) => {
+      this.#log.debug({ peer, err: error }, 'peers not told')
+    })
+  }
+
+  async #hearPeers(stream: Stream): Promise<void> {
+    const list = await hearPeers(stream)
+    for (const { peer, addresses } of list) {
+      const usable = addresses.filter(isUsable).map(endpointOf)
+      if (peer === this.self || usable.length === 0 || !isPeerId(peer)) continue
+      this.#running?.book.heard(peer, usable)
+    }
+    this.#running?.dialler.bookChanged()
   }
 
   #linkDown(peer: PeerId, reason: string, stable: boolean): void {
@@ -407,42 +417,4 @@ class Libp2pTransport implements Transport {
       return undefined
     }
   }
-}
-
-function endpointOf(address: string): string {
-  try {
-    return String(parseAddress(address).endpoint)
-  } catch {
-    return address
-  }
-}
-
-function isUsable(address: string): boolean {
-  try {
-    parseAddress(address)
-    return true
-  } catch {
-    return false
-  }
-}
-
-function isLoopback(address: string): boolean {
-  return /^\/(?:ip4\/127\.|ip6\/::1\/)/.test(address)
-}
-
-function listenFailed(listen: readonly string[], error: unknown): HearsayError {
-  const text = error instanceof Error ? error.message : String(error)
-  const failed = listen.filter((address) => text.includes(`${address}: `))
-  const cause = /EADDRINUSE/.test(text)
-    ? 'the port is in use. Is another daemon running? Choose another port, or 0 for any free one.'
-    : /EADDRNOTAVAIL/.test(text)
-      ? 'this machine does not have that address.'
-      : /EACCES/.test(text)
-        ? 'not allowed. Ports below 1024 need a privilege; choose a higher one.'
-        : text
-  return new HearsayError(
-    'LISTEN_FAILED',
-    `cannot listen on ${(failed.length > 0 ? failed : listen).join(', ')}: ${cause}`,
-    { cause: error },
-  )
 }

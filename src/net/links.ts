@@ -85,6 +85,12 @@ export class Links {
     return this.#peers.get(peer)?.link?.state === 'up'
   }
 
+  /** The connection that carries the link to a peer, if it is up. */
+  connectionTo(peer: PeerId): Connection | undefined {
+    const link = this.#peers.get(peer)?.link
+    return link?.state === 'up' ? link.connection : undefined
+  }
+
   count(): number {
     let count = 0
     for (const { link } of this.#peers.values()) if (link?.state === 'up') count++

@@ -22,6 +22,8 @@ export const TEST_TUNING: NonNullable<Libp2pTransportOptions['tuning']> = {
   reopenMs: 20,
   settleMs: 100,
   watchdogIntervalMs: 200,
+  // Most tests are about peers that are not all linked to each other.
+  exchangePeers: false,
 }
 
 export interface LogLine {

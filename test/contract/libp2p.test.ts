@@ -9,9 +9,11 @@ import { noise } from '@chainsafe/libp2p-noise'
 import type { NoiseComponents } from '@chainsafe/libp2p-noise'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { ConnectionEncrypter, Stream } from '@libp2p/interface'
+import { encode as encodePrefixed } from 'it-length-prefixed'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { encodeFrame, FRAME_BYTES_MAX, PIECE_BYTES } from '../../src/net/frames.ts'
 import { createLibp2pTransport } from '../../src/net/libp2p-transport.ts'
+import { PEERS_PROTOCOL } from '../../src/net/peer-exchange.ts'
 import { SEND_QUEUE_BYTES_MAX } from '../../src/net/transport.ts'
 import { freePort, libp2pWorld, notingLog, SECRET, until } from './libp2p-world.ts'
 import type { Libp2pWorld, LogLine } from './libp2p-world.ts'
@@ -57,6 +59,10 @@ function labelOfSecret(): string {
     LABEL_PREFIX +
     createHmac('sha256', SECRET).update('hearsay/1 admission label').digest('hex').slice(0, 16)
   )
+}
+
+function isGossip({ protocol }: Stream): boolean {
+  return protocol.startsWith('/meshsub/')
 }
 
 /** Sockets, servers and timers of this process. */
@@ -379,6 +385,43 @@ describe('libp2p transport', () => {
       await linked(a, b)
     })
 
+    it('outlives its bootstrap peer, since peers tell each other of their neighbours', async () => {
+      const tuning = { exchangePeers: true }
+      const hub = await world.peer('hub', { tuning })
+      const options = { tuning, bootstrap: [hub.address] }
+      const b = await world.peer('b', options)
+      await linked(hub, b)
+      const c = await world.peer('c', options)
+      await linked(b, c)
+      await hub.transport.close()
+      await until('the loss', () => !isUp(b, hub.self) && !isUp(c, hub.self))
+      await gossipFlows(b, c)
+      await gossipFlows(c, b)
+    })
+
+    it('takes no harm from a list of peers that is not one', async () => {
+      const a = await world.peer('a', { tuning: { exchangePeers: true } })
+      const raw = await rawPeer(await generateKeyPair('Ed25519'))
+      const connection = await raw.dial(a.address)
+      await raw.link(connection)
+      const lists = [
+        'not JSON',
+        '{}',
+        JSON.stringify([{ peer: 'x', addresses: ['y'] }]),
+        JSON.stringify([{ peer: raw.self, addresses: Array(100).fill('/ip4/127.0.0.1/tcp/1') }]),
+        JSON.stringify([{ peer: a.self, addresses: [a.address] }]),
+      ]
+      for (const list of lists) {
+        const stream = await connection.newStream(PEERS_PROTOCOL)
+        stream.send(encodePrefixed.single(encode(list)))
+        await stream.close().catch(() => {})
+        await until('the end of the stream', () => stream.status !== 'open')
+      }
+      await until('the link', () => isUp(a, raw.self))
+      assert.deepEqual(a.events, [`up ${raw.self}`])
+      assert.equal(a.transport.counters().dialsFailed, 0)
+    })
+
     it('drops the dead connection of a peer that was restarted', async () => {
       const b = await world.peer('b')
       const proxy = await proxyTo(b.address)
@@ -399,7 +442,6 @@ describe('libp2p transport', () => {
   })
 
   describe('gossip', () => {
-    const isGossip = ({ protocol }: Stream): boolean => protocol.startsWith('/meshsub/')
     const breakages: { what: string; break: (streams: Stream[]) => void }[] = [
       {
         what: 'both streams were reset',

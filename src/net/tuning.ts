@@ -1,0 +1,28 @@
+/** Times and bounds of the libp2p transport, with the values that a daemon uses. */
+import type { DialTuning } from './dialler.ts'
+import type { LinksTuning } from './links.ts'
+import type { NodeTuning } from './node.ts'
+
+export interface Libp2pTransportTuning extends NodeTuning, LinksTuning, DialTuning {
+  /** Whether peers tell each other whom they are linked to. */
+  exchangePeers: boolean
+  /** The watchdog looks at the gossip streams this often. */
+  watchdogIntervalMs: number
+}
+
+export const TUNING_DEFAULTS: Libp2pTransportTuning = {
+  heartbeatIntervalMs: 1_000,
+  pingIntervalMs: 15_000,
+  dialTimeoutMs: 10_000,
+  addressDialTimeoutMs: 5_000,
+  connectionsMax: 300,
+  linkSetupMs: 10_000,
+  sendStallMs: 30_000,
+  settleMs: 1_000,
+  reopenMs: 200,
+  dialBackoffMinMs: 500,
+  dialBackoffMaxMs: 30_000,
+  linksWanted: 24,
+  exchangePeers: true,
+  watchdogIntervalMs: 2_000,
+}
