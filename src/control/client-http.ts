@@ -14,8 +14,10 @@ export interface Call {
   body?: string | Uint8Array
   /** Statuses that are answers here and no errors. */
   accept?: number[]
-  /** Silence after which to give up; none for streams. */
-  timeoutMs?: number
+  /** Silence after which to give up. */
+  timeoutMs: number
+  /** Then only the answer's beginning is waited for: its lines come when there is something to tell. */
+  stream?: boolean
   signal?: AbortSignal
 }
 
@@ -45,10 +47,9 @@ export function send(
   if (signal?.aborted === true) abort()
   signal?.addEventListener('abort', abort)
   sent.once('close', () => signal?.removeEventListener('abort', abort))
-  if (call.timeoutMs !== undefined) {
-    const timeoutMs = call.timeoutMs
-    sent.setTimeout(timeoutMs, () => sent.destroy(timedOut(socketPath, timeoutMs)))
-  }
+  const { timeoutMs } = call
+  sent.setTimeout(timeoutMs, () => sent.destroy(timedOut(socketPath, timeoutMs)))
+  if (call.stream === true) sent.once('response', () => sent.setTimeout(0))
   const answered = new Promise<Answer>((resolve, reject) => {
     // Stays for the life of the request: a request body may break after the answer has begun.
     sent.on('error', (error) => reject(failure(socketPath, error)))

@@ -12,10 +12,17 @@ export type WriteAnswer = { line: number; written: Written } | { line: number; e
 
 export async function* clientWrites(
   socketPath: string,
+  timeoutMs: number,
   mutations: AsyncIterable<Mutation> | Iterable<Mutation>,
 ): AsyncGenerator<WriteAnswer> {
   const headers = { 'content-type': NDJSON, 'transfer-encoding': 'chunked' }
-  const { sent, answered } = send(socketPath, { method: 'POST', path: '/v1/write', headers })
+  const { sent, answered } = send(socketPath, {
+    method: 'POST',
+    path: '/v1/write',
+    headers,
+    timeoutMs,
+    stream: true,
+  })
   // With the headers first, an answer that refuses the whole request comes before any mutation is taken.
   sent.flushHeaders()
   let ours: unknown

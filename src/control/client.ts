@@ -26,7 +26,7 @@ import type {
 import type { PeerId } from '../net/transport.ts'
 import { HearsayError } from '../errors.ts'
 import { clientWrites, type WriteAnswer } from './client-writes.ts'
-import { answerText, lines, openAnswer, type Answer, type Call } from './client-http.ts'
+import { answerText, lines, openAnswer, type Answer, type Call as HttpCall } from './client-http.ts'
 import * as header from './headers.ts'
 import { entryOfJson, listedOfJson, parseObject, type JsonObject, type ListedKey } from './json.ts'
 import { CLIENT_NETWORK_TIMEOUT_MS, CLIENT_TIMEOUT_MS } from './limits.ts'
@@ -84,11 +84,16 @@ export interface PutOptions extends WriteOptions {
   ttlMs?: number
 }
 
+type Call = Omit<HttpCall, 'timeoutMs'> & { timeoutMs?: number }
+
 export class ControlClient {
   readonly #socketPath: string
+  readonly #timeoutMs: number
 
-  constructor(options: { socketPath: string }) {
+  /** `timeoutMs`: how long to wait for answers that need no other machine. */
+  constructor(options: { socketPath: string; timeoutMs?: number }) {
     this.#socketPath = options.socketPath
+    this.#timeoutMs = options.timeoutMs ?? CLIENT_TIMEOUT_MS
   }
 
   async ready(): Promise<Readiness> {
@@ -221,15 +226,15 @@ export class ControlClient {
    * Mutations are taken from the iterable while the answers are being read: a caller that stops reading stops writing.
    */
   write(mutations: AsyncIterable<Mutation> | Iterable<Mutation>): AsyncIterable<WriteAnswer> {
-    return clientWrites(this.#socketPath, mutations)
+    return clientWrites(this.#socketPath, this.#timeoutMs, mutations)
   }
 
   #open(call: Call): Promise<Answer> {
-    return openAnswer(this.#socketPath, call)
+    return openAnswer(this.#socketPath, { timeoutMs: this.#timeoutMs, ...call })
   }
 
   async #text(call: Call): Promise<Buffer> {
-    return answerText(await this.#open({ timeoutMs: CLIENT_TIMEOUT_MS, ...call }))
+    return answerText(await this.#open(call))
   }
 
   async #json(call: Call): Promise<JsonObject> {
@@ -239,7 +244,7 @@ export class ControlClient {
   }
 
   async #stream<T>(call: Call, decode: (line: string) => T): Promise<Stream<T>> {
-    const answer = await this.#open(call).catch((error: unknown) => {
+    const answer = await this.#open({ ...call, stream: true }).catch((error: unknown) => {
       call.signal?.throwIfAborted()
       throw error
     })

@@ -119,6 +119,13 @@ describe('control: socket', () => {
       await listening(child)
       child.kill('SIGSTOP')
       await assert.rejects(start(), refused('SOCKET_IN_USE', socketPath))
+      // And a client does not wait for it for ever.
+      const client = new ControlClient({ socketPath, timeoutMs: 200 })
+      const told = refused('TIMEOUT', socketPath, '0.2 s')
+      await assert.rejects(client.status(), told)
+      await assert.rejects(client.get(utf8('k')), told)
+      await assert.rejects(client.watch(utf8('')), told)
+      await assert.rejects(collect(client.write([])), told)
     } finally {
       child.kill('SIGKILL')
     }

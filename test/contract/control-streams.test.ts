@@ -1,6 +1,7 @@
 /** Watches and long listings: what is told, and what a reader that stops reading costs. */
 import assert from 'node:assert/strict'
 import { request, type IncomingMessage } from 'node:http'
+import { ControlClient } from '../../src/control/client.ts'
 import { HearsayError } from '../../src/errors.ts'
 import type { WatchEvent } from '../../src/daemon-api.ts'
 import type { Watcher } from '../support/map-daemon.ts'
@@ -123,6 +124,22 @@ describe('control: streams', () => {
         },
         (error) => error instanceof HearsayError && error.code === 'WATCH_OVERFLOW',
       )
+    })
+
+    it('outlasts the time that a client waits for answers', async () => {
+      const patient = await openControl({ watchHeartbeatMs: 60_000 })
+      try {
+        const client = new ControlClient({ socketPath: patient.socketPath, timeoutMs: 100 })
+        const events = (await client.watch(utf8('')))[Symbol.asyncIterator]()
+        const first = events.next()
+        await new Promise((resolve) => setTimeout(resolve, 300))
+        await patient.daemon.put(utf8('late'), utf8('v'))
+        const { value } = (await first) as IteratorYieldResult<WatchEvent>
+        assert.equal(text(value.key), 'late')
+        await events.return?.()
+      } finally {
+        await patient.close()
+      }
     })
 
     it('ends with STOPPING when the server closes', async () => {
