@@ -42,6 +42,8 @@ const CHAIN = 0x00
 const RECORD = 0x01
 const CHAIN_KEY_BYTES = 9
 const CRC_BYTES = 4
+/** The CRC-32 of anything followed by its own CRC-32, least significant byte first. */
+const CRC_RESIDUE = 0x2144df1c
 
 /** Directories open in this process, by device and inode: the one lock that LevelDB's own does not give. */
 const openDirectories = new Set<string>()
@@ -129,7 +131,7 @@ async function readChain(directory: string, level: Level): Promise<number | unde
   if (link.length !== CHAIN_KEY_BYTES) {
     throw damaged(directory, 'the record of its latest commit does not read')
   }
-  return Number(viewOf(link).getBigUint64(1))
+  return Number(Buffer.from(link).readBigUInt64BE(1))
 }
 
 class LevelStore implements Store {
@@ -239,14 +241,16 @@ class LevelStore implements Store {
     if (this.#closing !== undefined) throw closed(this.#directory)
   }
 
-  #unseal(key: Uint8Array, value: Uint8Array): StoreRecord {
-    const end = value.length - CRC_BYTES
-    const body = value.subarray(0, Math.max(end, 0))
-    if (end < 0 || checksum(key, body) !== viewOf(value).getUint32(end)) {
+  #unseal(key: Uint8Array, sealed: Uint8Array): StoreRecord {
+    if (sealed.length < CRC_BYTES || checksum(key, sealed) !== CRC_RESIDUE) {
       const name = Buffer.from(key.subarray(1, 33)).toString('hex')
       throw damaged(this.#directory, `the checksum of record ${name} is wrong`)
     }
-    return { key: key.subarray(1), value: body }
+    // Not `subarray`, which takes twice as long on the Buffers that LevelDB gives: this runs for every record at start.
+    return {
+      key: new Uint8Array(key.buffer, key.byteOffset + 1, key.length - 1),
+      value: new Uint8Array(sealed.buffer, sealed.byteOffset, sealed.length - CRC_BYTES),
+    }
   }
 }
 
@@ -267,14 +271,10 @@ function chainKey(commit: number): Uint8Array {
 function seal(key: Uint8Array, value: Uint8Array): Uint8Array {
   const sealed = Buffer.allocUnsafe(value.length + CRC_BYTES)
   sealed.set(value)
-  sealed.writeUInt32BE(checksum(key, value), value.length)
+  sealed.writeUInt32LE(checksum(key, value), value.length)
   return sealed
 }
 
 function checksum(key: Uint8Array, value: Uint8Array): number {
   return crc32(value, crc32(key))
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
