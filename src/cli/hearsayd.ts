@@ -124,6 +124,15 @@ function makeSocketDirectory(config: DaemonConfig): void {
   }
 }
 
+/** For people on a terminal what to type next, for programs one line with all they need. */
+async function announce(config: DaemonConfig, daemon: Daemon, log: Logger): Promise<void> {
+  const status = await daemon.status()
+  if (process.stdout.isTTY) process.stdout.write(welcome(config, status))
+  const { peerId, addresses } = status
+  const where = { peerId, addresses, data: config.data, socket: config.socket.path }
+  log.info(process.stdout.isTTY ? {} : { version: VERSION, ...where }, 'hearsayd is ready')
+}
+
 async function serve(daemon: Daemon, log: Logger, stopAsked: Promise<string>): Promise<void> {
   const signal = await stopAsked
   log.info({ signal }, 'stopping; the same signal again ends it at once')
@@ -163,13 +172,7 @@ async function main(): Promise<number> {
     exitOnDefects(log)
     const stopAsked = stopSignal()
     const daemon = await start(config, log)
-    const status = await daemon.status()
-    if (process.stdout.isTTY) process.stdout.write(welcome(config, status))
-    const { peerId, addresses } = status
-    log.info(
-      { version: VERSION, peerId, addresses, data: config.data, socket: config.socket.path },
-      'hearsayd is ready',
-    )
+    await announce(config, daemon, log)
     await serve(daemon, log, stopAsked)
     return EXIT.done
   } catch (error) {

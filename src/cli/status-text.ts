@@ -33,7 +33,7 @@ function verdict(status: Status, problems: string[], style: Style): string[] {
     return [
       style(
         'green',
-        'All is well: complete. No peer is connected, and none is configured or needed.',
+        'All is well: complete, and alone: no peer is connected, and none was dialled in vain.',
       ),
     ]
   }
@@ -55,6 +55,7 @@ function problemsOf(status: Status, now: number): string[] {
   return [
     ...storeProblem(status),
     ...completenessProblem(status, now),
+    ...cutOffProblem(status),
     ...clockProblem(status, now),
     ...lossProblem(status),
     ...gossipProblem(status, now),
@@ -97,6 +98,16 @@ function completenessProblem({ completeness, peers }: Status, now: number): stri
 
 function behind(dots: number | undefined): string {
   return dots === undefined || dots === 0 ? '' : `, ${count(dots, 'change')} to go`
+}
+
+/** A complete daemon that lost its peers; one that is not complete has heard of it already. */
+function cutOffProblem({ completeness, peers, transport }: Status): string[] {
+  if (completeness.state !== 'complete' || peers.length > 0 || transport.dialsFailed === 0)
+    return []
+  return [
+    `No peer is connected, and ${count(transport.dialsFailed, 'dial')} failed since the start: look at the network and the log. ` +
+      'Reads and writes go on here; both sides catch up when they are connected again.',
+  ]
 }
 
 /** Every daemon begins with its clock in doubt, and alone it keeps that for ten minutes: no news until then, milliseconds. */

@@ -1,4 +1,6 @@
 /** What a daemon says at its start on a terminal: where everything is, and what to type next. */
+import path from 'node:path'
+
 import type { DaemonConfig } from '../config/config.ts'
 import { surroundings } from '../config/config.ts'
 import type { Status } from '../daemon-api.ts'
@@ -36,16 +38,26 @@ export function welcome(config: DaemonConfig, status: Status): string {
   ].join('\n')
 }
 
-/** Without --socket where `hearsay` finds this daemon by itself. */
+/** Without --socket where `hearsay` finds this daemon by itself, in a terminal that lacks this one's variables. */
 function hearsay(config: DaemonConfig): string {
-  const found = findSocket(surroundings(), undefined).path === config.socket.path
-  return found ? 'hearsay' : `hearsay --socket ${quote(config.socket.path)}`
+  const { HEARSAY_SOCKET: _socket, HEARSAY_DATA: _data, ...env } = process.env
+  const found = findSocket({ ...surroundings(), env }, undefined).path === config.socket.path
+  const command = typed('hearsay')
+  return found ? command : `${command} --socket ${quote(config.socket.path)}`
 }
 
 function second(config: DaemonConfig, address: string | undefined): string {
   const key = config.networkKey === undefined ? '' : ` --network-key ${quote(config.networkKey)}`
-  const data = `${config.data.replace(/-\d+$/, '')}-2`
-  return `hearsayd --data ${quote(data)}${key} --bootstrap ${address ?? 'MULTIADDR'}`
+  const data = quote(`${config.data}-2`)
+  return `${typed('hearsayd')} --data ${data}${key} --bootstrap ${address ?? 'MULTIADDR'}`
+}
+
+/** How to type a program that lies beside this one: by its name where it is installed, by its path in a clone. */
+function typed(program: string): string {
+  const dir = path.dirname(process.argv[1] ?? '')
+  if (dir.endsWith(path.join('node_modules', '.bin'))) return `npx ${program}`
+  if ((process.env['PATH'] ?? '').split(path.delimiter).includes(dir)) return program
+  return quote(path.relative(process.cwd(), path.join(dir, program)))
 }
 
 /** For a shell. */

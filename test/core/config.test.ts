@@ -158,6 +158,7 @@ describe('config', () => {
         'repair.sessionTimeout': ['1s', '2s', 2000],
         'repair.windowBytes': ['1MiB', '2MiB', 2 * 1024 * 1024],
         'repair.sessionsMax': ['1', '2', 2],
+        'repair.bytesPerSecond': ['1MiB', '2MiB', 2 * 1024 * 1024],
         'gossip.enabled': ['true', 'false', false],
         'gossip.inlineBytes': ['1KiB', '2KiB', 2048],
         'gossip.heartbeat': ['1s', '2s', 2000],

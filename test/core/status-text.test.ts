@@ -41,7 +41,21 @@ const status: Status = {
   memory: { rssBytes: 88 * 1024 * 1024 },
   peers: [peer],
   counters: {},
-  transport: {} as Status['transport'],
+  transport: {
+    messagesSent: 0,
+    messagesReceived: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    messagesDropped: 0,
+    gossipPublished: 0,
+    gossipReceived: 0,
+    gossipRejected: 0,
+    gossipBytesPublished: 0,
+    gossipBytesReceived: 0,
+    gossipStreamsReopened: 0,
+    dialsFailed: 0,
+    protocolViolations: 0,
+  },
 }
 
 const plain = (changes: Partial<Status> = {}) =>
@@ -118,6 +132,12 @@ All is well: complete, and the connected peer agrees.
       assert.match(verdict({ completeness, peers: [] }), /No peer is connected/)
     })
 
+    it('peers that are all gone', () => {
+      const transport = { ...status.transport, dialsFailed: 4 }
+      assert.match(verdict({ peers: [], transport }), /^! No peer is connected, and 4 dials failed/)
+      assert.match(verdict({ transport }), /^All is well/)
+    })
+
     it('a clock in doubt, unless it only has not been compared yet', () => {
       const clock = { doubt: true, reason: 'the clock jumped by 90 s' }
       assert.match(verdict({ clock }), /^! The clock is in doubt: the clock jumped by 90 s\. .*NTP/)
@@ -167,7 +187,7 @@ All is well: complete, and the connected peer agrees.
   })
 
   it('is content alone', () => {
-    assert.match(verdict({ peers: [] }), /^All is well: complete\. No peer is connected/)
+    assert.match(verdict({ peers: [] }), /^All is well: complete, and alone/)
   })
 
   it('colours the verdict and the state of each peer only where there are colours', () => {
