@@ -11,7 +11,7 @@ import type { Log } from './log.ts'
 import type { PeerId } from './transport.ts'
 
 /** Beyond the size of most fleets; a larger one is found through any of these. */
-export const BOOK_PEERS_MAX = 256
+const BOOK_PEERS_MAX = 256
 /** A machine has a few interfaces; older addresses fall out first. */
 export const BOOK_ADDRESSES_PER_PEER_MAX = 8
 /** Peers that were not seen for this long are forgotten. */

@@ -46,7 +46,7 @@ import { HearsayError } from '../errors.ts'
 /** 32 random bytes. */
 export type AdmissionSecret = Uint8Array
 
-export const ADMISSION_SECRET_BYTES = 32
+const ADMISSION_SECRET_BYTES = 32
 /** Enough that two fleets never share a label by chance. */
 const LABEL_BYTES = 8
 const PROTOCOL_PREFIX = '/noise/hearsay/'
@@ -54,7 +54,7 @@ const OPEN_LABEL = 'open'
 const OPEN_PROLOGUE = new TextEncoder().encode('hearsay/1 without a network key')
 
 /** Told of every handshake that succeeded, before its connection is announced. */
-export type HandshakeListener = (handshake: {
+type HandshakeListener = (handshake: {
   peer: string
   /** The other end, where the transport names it. */
   address: string

@@ -275,7 +275,12 @@ class Libp2pTransport implements Transport {
       this.#counters.dialsFailed++
       throw error
     }
-    if (connection.status === 'open') book.saw(peer, [endpointOf(String(connection.remoteAddr))])
+    const carrier = links.connectionTo(peer)
+    if (carrier !== undefined && carrier !== connection) {
+      // Dialled by an address that did not name the peer, which was linked already or dialled us meanwhile.
+      connection.close().catch((error: Error) => connection.abort(error))
+    }
+    book.saw(peer, [endpointOf(String(connection.remoteAddr))])
     return peer
   }
 

@@ -31,7 +31,7 @@ export interface LinkEvents {
   down(reason: string, violation: boolean): void
 }
 
-export type LinkState = 'opening' | 'up' | 'down'
+type LinkState = 'opening' | 'up' | 'down'
 
 export class Link {
   readonly connection: Connection

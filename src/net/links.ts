@@ -22,7 +22,7 @@ export interface LinksTuning extends LinkTuning {
 /** Failures in a row to open a link after which the connection itself is given up. */
 const REOPEN_ATTEMPTS_MAX = 5
 /** A link that lived this long counts as a success when the next backoff is chosen. */
-export const LINK_STABLE_MS = 10_000
+const LINK_STABLE_MS = 10_000
 /** Two connections begun within this time of each other come from a simultaneous dial. */
 const SIMULTANEOUS_DIAL_MS = 5_000
 

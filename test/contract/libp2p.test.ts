@@ -356,6 +356,18 @@ describe('libp2p transport', () => {
       }
     })
 
+    it('changes nothing when told to connect to a linked peer by an address without its id', async () => {
+      const [a, b] = [await world.peer('a'), await world.peer('b')]
+      const proxy = await proxyTo(b.address)
+      await a.transport.connect(b.address)
+      await linked(a, b)
+      assert.equal(await a.transport.connect(proxy.address), b.self)
+      await until('the surplus connection closed', () => proxy.open === 0)
+      await gossipFlows(a, b)
+      await gossipFlows(b, a)
+      assert.deepEqual([...a.events, ...b.events], [`up ${b.self}`, `up ${a.self}`])
+    })
+
     it('comes back after a reset of the connection', async () => {
       const [a, b] = [await world.peer('a'), await world.peer('b')]
       const proxy = await proxyTo(b.address)
