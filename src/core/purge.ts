@@ -3,8 +3,8 @@
  * and not while the clock is in doubt (R12). A purge takes no dot: every replica comes to it by the same rule, and
  * digests leave expired items out, so that replicas which purge at different moments do not differ.
  */
-import { boundAt } from './replica.ts'
-import type { Replica } from './replica.ts'
+import { boundAt, boundOf, compareBounds } from './replica.ts'
+import type { Bound, Replica } from './replica.ts'
 import type { Item } from './item.ts'
 import type { CoreSettings, Now } from './settings.ts'
 import type { Work } from './work.ts'
@@ -22,20 +22,20 @@ interface PurgeHost {
 export class Purge {
   readonly #replica: Replica
   readonly #settings: CoreSettings['expiry']
-  /** Wall clock up to which watchers have been told of expiries. */
-  #toldUpTo: number
+  /** Watchers have been told of the expiry of every item before this place. */
+  #toldBefore: Bound
   #nextPurgeAt: number
 
   constructor(replica: Replica, settings: CoreSettings['expiry'], now: Now) {
     this.#replica = replica
     this.#settings = settings
-    this.#toldUpTo = now.wall
+    this.#toldBefore = afterExpiry(now.wall)
     this.#nextPurgeAt = now.mono + settings.purgeInterval
   }
 
   /** Monotonic time at which the next item expires or the next purge is due. */
   deadline(now: Now): number {
-    const next = this.#firstExpiringAfter(this.#toldUpTo)
+    const [next] = this.#replica.fromBound(this.#toldBefore)
     const expiresIn = next === undefined ? Infinity : Math.max(next.expiry - now.wall, 0)
     return Math.min(now.mono + expiresIn, this.#nextPurgeAt)
   }
@@ -63,20 +63,16 @@ export class Purge {
   /** Keys with an item that expired since they were last told, a bounded number at a time. */
   #expiredSince(now: Now): Set<string> {
     const keys = new Set<string>()
-    for (const item of this.#replica.fromBound(boundAt(1, Math.floor(this.#toldUpTo) + 1))) {
-      if (item.expiry > now.wall || keys.size >= TOLD_MAX) {
-        this.#toldUpTo = Math.max(this.#toldUpTo, Math.min(item.expiry - 1, now.wall))
-        return keys
-      }
+    for (const item of this.#replica.fromBound(this.#toldBefore)) {
+      if (item.expiry > now.wall) break
+      // Not the next millisecond but the next item: any number of them may expire at one moment.
+      this.#toldBefore = { ...boundOf(item), counter: item.counter + 1 }
       keys.add(item.key)
+      if (keys.size >= TOLD_MAX) return keys
     }
-    this.#toldUpTo = Math.max(this.#toldUpTo, now.wall)
+    const told = afterExpiry(now.wall)
+    if (compareBounds(told, this.#toldBefore) > 0) this.#toldBefore = told
     return keys
-  }
-
-  #firstExpiringAfter(wall: number): Item | undefined {
-    for (const item of this.#replica.fromBound(boundAt(1, Math.floor(wall) + 1))) return item
-    return undefined
   }
 
   #dueBefore(wall: number): Item[] {
@@ -87,4 +83,9 @@ export class Purge {
     }
     return due
   }
+}
+
+/** The place after everything that has expired at `wall`. */
+function afterExpiry(wall: number): Bound {
+  return boundAt(1, Math.floor(wall) + 1)
 }

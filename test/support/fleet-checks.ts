@@ -176,6 +176,8 @@ export class FleetChecks implements Observer {
   // The end.
   /** Why the fleet does not agree yet. */
   difference(): string | undefined {
+    const down = this.#fleet.nodes.find((node) => node.engine === undefined)
+    if (down !== undefined) return `${down.id} does not run`
     const [first, ...others] = this.#fleet.nodes
     const expected = summaryOf(first!)
     for (const node of others) {
