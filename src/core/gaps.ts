@@ -50,7 +50,8 @@ export class GapWatch {
     if (count > this.#count) {
       this.#since = mono
       this.#tries = 0
-      this.#askAt = mono + this.#delay
+      // Not put off by gaps that keep showing.
+      this.#askAt = Math.min(this.#askAt, mono + this.#delay)
     }
     this.#count = count
     if (count > 0) return

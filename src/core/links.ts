@@ -365,7 +365,10 @@ export class Links {
     )
     const peer = idle[Math.floor(this.#host.options.random.float() * idle.length)]
     this.#gaps.asked(now.mono)
-    if (peer !== undefined) this.#startSession(peer, false).ask()
+    if (peer === undefined) return
+    // The peer has what is missing for no longer than this replica has had its successor: it is not to be left to gossip.
+    peer.fresh = true
+    this.#startSession(peer, false).ask()
   }
 
   /** An announced item comes from its author if that is linked, else from whoever has it when next asked. */
