@@ -207,7 +207,8 @@ export class Engine {
     this.#meta.clock = Math.max(this.#meta.clock, Math.floor(this.#now.wall))
     this.#meta.completeAsOf = Math.floor(this.#completeness.asOf)
     const sync = works.some((work) => work.durable)
-    this.#effects.push({ type: 'commit', batch: encodeBatch(change, this.#meta), sync })
+    const batch = encodeBatch(change, this.#meta, this.#options.hash)
+    this.#effects.push({ type: 'commit', batch, sync })
   }
 
   #takeWorks(): Work[] {

@@ -5,17 +5,19 @@
  * |------------------------------|---------------------------------------------------------------|
  * | `c` actor (16)               | intervals of that actor in the context                        |
  * | `i` actor (16) counter (8)   | item hash (16), envelope                                      |
- * | `m`                          | count and sum of all stored item hashes, completeness, clock  |
+ * | `m`                          | its own hash (16), count and sum of all stored item hashes,   |
+ * |                              | sum of the context, completeness, clock                       |
  * | `v`                          | map id (16)                                                   |
  *
- * Every batch carries `m`, so a store that lost, kept or changed a record by itself disagrees with its own sum. That must
- * be noticed: an item that is missing while its dot is in the context looks exactly like a removed one (R8).
+ * Every batch carries `m`, so a store that lost, kept or changed a record by itself disagrees with its own sums. That must
+ * be noticed: an item that is missing while its dot is in the context looks exactly like a removed one (R8), and a context
+ * that claims or forgets a dot blinds the replica to it or takes it for new.
  */
 import { fromBinary, toBinary, toHex } from './bytes.ts'
 import type { Change } from './change.ts'
 import { decodeIntervals, encodeIntervals } from './intervals.ts'
 import * as intervals from './intervals.ts'
-import { ACTOR_BYTES, decodeItem, hashBytes, lanesToBytes } from './item.ts'
+import { ACTOR_BYTES, decodeItem, hashBytes, lane, lanesToBytes } from './item.ts'
 import type { Hash, Item } from './item.ts'
 import { Replica } from './replica.ts'
 import { packNumbers, unpackNumbers } from './wire/numbers.ts'
@@ -26,6 +28,8 @@ const META = 0x6d
 const MAP = 0x76
 const HASH_BYTES = 16
 const META_FORMAT = 1
+/** Format, count, two sums of four lanes, completeness, clock. */
+const META_NUMBERS = 12
 
 export interface RawRecord {
   key: Uint8Array
@@ -44,40 +48,55 @@ export interface Meta {
   clock: number
 }
 
+type Sum = [number, number, number, number]
+
+/** Sums over all records of a store. */
+interface Sums {
+  count: number
+  items: Sum
+  /** That of `Context.hash`. */
+  context: Sum
+}
+
 /** The atomic batch that brings the store from the replica's state to the change's. */
-export function encodeBatch(change: Change, meta: Meta): RawBatch {
+export function encodeBatch(change: Change, meta: Meta, hash: Hash): RawBatch {
   const { replica } = change
   const { count, lanes } = replica.sum(undefined, undefined)
-  const sum = [lanes[0], lanes[1], lanes[2], lanes[3]] as [number, number, number, number]
+  const sums: Sums = {
+    count: count - change.removed.size + change.added.size,
+    items: [...lanes],
+    context: sumOf(replica.context.hash()),
+  }
   const puts: RawRecord[] = []
   const deletes: Uint8Array[] = []
   for (const item of change.removed) {
-    addLanes(sum, item, -1)
+    addItem(sums.items, item, -1)
     deletes.push(itemKey(item))
   }
   for (const item of change.added) {
-    addLanes(sum, item, 1)
+    addItem(sums.items, item, 1)
     puts.push({ key: itemKey(item), value: itemValue(item) })
   }
   for (const [actor, seen] of change.seen) {
-    const all = intervals.union(replica.context.get(actor), seen)
-    puts.push({ key: contextKey(actor), value: encodeIntervals(all) })
+    const before = replica.context.get(actor)
+    const value = encodeIntervals(intervals.union(before, seen))
+    if (before.length > 0) addContext(sums.context, actor, encodeIntervals(before), -1, hash)
+    addContext(sums.context, actor, value, 1, hash)
+    puts.push({ key: contextKey(actor), value })
   }
-  puts.push({
-    key: Uint8Array.of(META),
-    value: encodeMeta(meta, count - change.removed.size + change.added.size, sum),
-  })
+  puts.push({ key: Uint8Array.of(META), value: encodeMeta(meta, sums, hash) })
   return { puts, deletes }
 }
 
 /** The batch that binds a new, empty store to its map. */
-export function encodeBirth(map: Uint8Array): RawBatch {
+export function encodeBirth(map: Uint8Array, hash: Hash): RawBatch {
+  const sums: Sums = { count: 0, items: [0, 0, 0, 0], context: [0, 0, 0, 0] }
   return {
     puts: [
       { key: Uint8Array.of(MAP), value: map },
       {
         key: Uint8Array.of(META),
-        value: encodeMeta({ completeAsOf: 0, clock: 0 }, 0, [0, 0, 0, 0]),
+        value: encodeMeta({ completeAsOf: 0, clock: 0 }, sums, hash),
       },
     ],
     deletes: [],
@@ -97,7 +116,7 @@ export class Loader {
   readonly #replica: Replica
   readonly #items: Item[] = []
   readonly #damage: string[] = []
-  #meta: { meta: Meta; count: number; lanes: number[] } | undefined
+  #meta: { meta: Meta; sums: Sums } | undefined
   #map: Uint8Array | undefined
   #records = 0
 
@@ -117,31 +136,39 @@ export class Loader {
 
   /** The replica, or what is wrong with the store: then nothing of it may be trusted to say "removed" (R8). */
   finish(): Loaded | { damage: string[] } {
-    const lanes: [number, number, number, number] = [0, 0, 0, 0]
-    for (const item of this.#items) {
-      addLanes(lanes, item, 1)
-      if (!this.#replica.context.covers(item.actor, item.counter)) {
-        this.#damage.push(`the context lacks the held item ${toHex(item.actor)}:${item.counter}`)
-      }
-    }
-    if (this.#meta === undefined) {
-      if (this.#records > 0) this.#damage.push('the record of sum and count is missing')
-    } else {
-      if (this.#meta.count !== this.#items.length) {
-        this.#damage.push(
-          `${this.#items.length} items are stored, ${this.#meta.count} were written`,
-        )
-      }
-      if (lanes.some((value, index) => value !== this.#meta!.lanes[index])) {
-        this.#damage.push('the sum of the item hashes differs from the one written')
-      }
-    }
+    if (this.#records > 0) this.#checkSums()
     if (this.#damage.length > 0) return { damage: this.#damage }
     this.#replica.load(this.#items)
     return {
       replica: this.#replica,
       meta: this.#meta?.meta ?? { completeAsOf: 0, clock: 0 },
       map: this.#map,
+    }
+  }
+
+  #checkSums(): void {
+    const { context } = this.#replica
+    const items: Sum = [0, 0, 0, 0]
+    for (const item of this.#items) {
+      addItem(items, item, 1)
+      if (!context.covers(item.actor, item.counter)) {
+        this.#damage.push(`the context lacks the held item ${toHex(item.actor)}:${item.counter}`)
+      }
+    }
+    if (this.#map === undefined) this.#damage.push('the record of the map is missing')
+    if (this.#meta === undefined) {
+      this.#damage.push('the record of sums and count is missing')
+      return
+    }
+    const { sums } = this.#meta
+    if (sums.count !== this.#items.length) {
+      this.#damage.push(`${this.#items.length} items are stored, ${sums.count} were written`)
+    }
+    if (!sameSum(items, sums.items)) {
+      this.#damage.push('the sum of the item hashes differs from the one written')
+    }
+    if (!sameSum(sumOf(context.hash()), sums.context)) {
+      this.#damage.push('the context differs from the one written')
     }
   }
 
@@ -152,11 +179,11 @@ export class Loader {
       case ITEM:
         return this.#addItem(key, value)
       case META:
-        this.#meta = decodeMeta(value)
-        return this.#meta !== undefined
+        this.#meta = decodeMeta(value, this.#hash)
+        return key.length === 1 && this.#meta !== undefined
       case MAP:
         this.#map = value
-        return value.length === 16
+        return key.length === 1 && value.length === 16
       case undefined:
       default:
         return false
@@ -184,18 +211,30 @@ export class Loader {
   }
 }
 
-function encodeMeta(meta: Meta, count: number, lanes: readonly number[]): Uint8Array {
-  const unsigned = lanes.map((value) => value >>> 0)
-  return packNumbers([META_FORMAT, count, ...unsigned, meta.completeAsOf, meta.clock])
+function encodeMeta(meta: Meta, { count, items, context }: Sums, hash: Hash): Uint8Array {
+  const unsigned = [...items, ...context].map((value) => value >>> 0)
+  const numbers = packNumbers([META_FORMAT, count, ...unsigned, meta.completeAsOf, meta.clock])
+  const bytes = new Uint8Array(HASH_BYTES + numbers.length)
+  bytes.set(hash(numbers))
+  bytes.set(numbers, HASH_BYTES)
+  return bytes
 }
 
-function decodeMeta(bytes: Uint8Array): { meta: Meta; count: number; lanes: number[] } | undefined {
-  const numbers = unpackNumbers(bytes, 8)
-  if (numbers?.length !== 8 || numbers[0] !== META_FORMAT) return undefined
+function decodeMeta(bytes: Uint8Array, hash: Hash): { meta: Meta; sums: Sums } | undefined {
+  const packed = bytes.subarray(HASH_BYTES)
+  if (!sameBytes(hash(packed), bytes.subarray(0, HASH_BYTES))) return undefined
+  const numbers = unpackNumbers(packed, META_NUMBERS)
+  if (numbers?.length !== META_NUMBERS || numbers[0] !== META_FORMAT) return undefined
+  const at = (index: number): number => numbers[index]!
+  const sum = (index: number): Sum => [
+    at(index) | 0,
+    at(index + 1) | 0,
+    at(index + 2) | 0,
+    at(index + 3) | 0,
+  ]
   return {
-    count: numbers[1]!,
-    lanes: numbers.slice(2, 6).map((value) => value | 0),
-    meta: { completeAsOf: numbers[6]!, clock: numbers[7]! },
+    sums: { count: at(1), items: sum(2), context: sum(6) },
+    meta: { completeAsOf: at(10), clock: at(11) },
   }
 }
 
@@ -223,11 +262,30 @@ function itemValue(item: Item): Uint8Array {
   return value
 }
 
-function addLanes(sum: [number, number, number, number], item: Item, sign: 1 | -1): void {
-  sum[0] = (sum[0] + sign * item.lane0) | 0
-  sum[1] = (sum[1] + sign * item.lane1) | 0
-  sum[2] = (sum[2] + sign * item.lane2) | 0
-  sum[3] = (sum[3] + sign * item.lane3) | 0
+function addItem(sum: Sum, item: Item, sign: 1 | -1): void {
+  addLanes(sum, [item.lane0, item.lane1, item.lane2, item.lane3], sign)
+}
+
+function addContext(sum: Sum, actor: string, encoded: Uint8Array, sign: 1 | -1, hash: Hash): void {
+  const bytes = new Uint8Array(ACTOR_BYTES + encoded.length)
+  bytes.set(fromBinary(actor))
+  bytes.set(encoded, ACTOR_BYTES)
+  addLanes(sum, sumOf(hash(bytes)), sign)
+}
+
+function addLanes(sum: Sum, by: Sum, sign: 1 | -1): void {
+  sum[0] = (sum[0] + sign * by[0]) | 0
+  sum[1] = (sum[1] + sign * by[1]) | 0
+  sum[2] = (sum[2] + sign * by[2]) | 0
+  sum[3] = (sum[3] + sign * by[3]) | 0
+}
+
+function sumOf(hash: Uint8Array): Sum {
+  return [lane(hash, 0), lane(hash, 4), lane(hash, 8), lane(hash, 12)]
+}
+
+function sameSum(a: Sum, b: Sum): boolean {
+  return a.every((value, index) => value === b[index])
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -40,7 +40,7 @@ export async function loadEngine(data: DataDirectory, options: EngineOptions): P
   const loaded = loader.finish()
   if ('damage' in loaded) throw damaged(data.path, loaded.damage)
   if (loaded.map === undefined) {
-    await data.store.commit(encodeBirth(options.map), { sync: true })
+    await data.store.commit(encodeBirth(options.map, options.hash), { sync: true })
   } else if (Buffer.compare(loaded.map, options.map) !== 0) {
     throw new HearsayError(
       'STORE_OF_OTHER_CLUSTER',

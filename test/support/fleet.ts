@@ -164,7 +164,7 @@ export class Fleet {
       (_, index) => new SimNode(index, this.random.int(0, 1_000_000)),
     )
     for (const node of this.nodes) {
-      node.disk.write(encodeBirth(MAP))
+      node.disk.write(encodeBirth(MAP, hash))
       node.disk.sync()
     }
   }
