@@ -48,8 +48,11 @@ export interface DaemonOptions {
   socket?: string
   /** Put before the program, such as `ip netns exec NAME`. What it runs must keep the process id that was started. */
   wrap?: string[]
-  /** Address that the daemon listens on. */
+  /** Where the daemon listens. */
   host?: string
+  port?: number
+  /** Where others reach it, when that is not where it listens. */
+  reachedAt?: string
   /** Whether it is expected to end by itself. */
   mayEnd?: boolean
 }
@@ -104,7 +107,7 @@ export class TestDaemon {
   readonly dir: string
   readonly data: string
   readonly socket: string
-  /** Without a peer id. The same over restarts. */
+  /** Where others reach it, without a peer id. The same over restarts. */
   readonly address: string
   readonly client: ControlClient
   /** Of the latest run. */
@@ -112,6 +115,7 @@ export class TestDaemon {
   /** How runs ended that were not told to end. */
   readonly unexpectedExits: Exit[] = []
   readonly #options: DaemonOptions
+  readonly #listen: string
   #settings: Settings
   #child: ChildProcess | undefined
   #exit: Promise<Exit> | undefined
@@ -124,7 +128,8 @@ export class TestDaemon {
     this.dir = dir
     this.data = options.data ?? path.join(dir, 'data')
     this.socket = options.socket ?? path.join(dir, 's')
-    this.address = `/ip4/${options.host ?? '127.0.0.1'}/tcp/${port}`
+    this.#listen = `/ip4/${options.host ?? '127.0.0.1'}/tcp/${port}`
+    this.address = options.reachedAt ?? this.#listen
     this.client = new ControlClient({ socketPath: this.socket })
     this.#options = options
     this.#settings = merge(FAST, options.settings ?? {})
@@ -174,7 +179,7 @@ export class TestDaemon {
     const own = {
       data: this.data,
       socket: { path: this.socket },
-      listen: [this.address],
+      listen: [this.#listen],
       name: this.name,
     }
     writeFileSync(config, JSON.stringify(merge(own, this.#settings)))
@@ -293,7 +298,7 @@ export class Fleet {
     const name = options.name ?? String.fromCharCode(97 + this.daemons.length)
     const dir = path.join(this.dir, `${this.daemons.length}${name}`)
     mkdirSync(dir)
-    const daemon = new TestDaemon(dir, await freePort(), { ...options, name })
+    const daemon = new TestDaemon(dir, options.port ?? (await freePort()), { ...options, name })
     this.daemons.push(daemon)
     return daemon
   }
@@ -303,11 +308,17 @@ export class Fleet {
   }
 
   /** `count` daemons, each with all those before it as bootstrap peers, linked in full. */
-  async startMany(count: number, settings: Settings = {}): Promise<TestDaemon[]> {
+  async startMany(
+    count: number,
+    settings: Settings = {},
+    optionsOf: (index: number) => DaemonOptions = () => ({}),
+  ): Promise<TestDaemon[]> {
     const daemons: TestDaemon[] = []
     for (let i = 0; i < count; i++) {
       const bootstrap = daemons.map(({ address }) => address)
-      daemons.push(await this.create({ settings: merge(settings, { bootstrap }) }))
+      const options = optionsOf(i)
+      const own = merge(settings, { bootstrap }, options.settings ?? {})
+      daemons.push(await this.create({ ...options, settings: own }))
     }
     await Promise.all(daemons.map((one) => one.start()))
     await linked(daemons)
@@ -329,7 +340,9 @@ export class Fleet {
   /** Digests and logs of all, for a failed test. */
   async report(): Promise<string> {
     const statuses = await Promise.all(
-      this.daemons.map((one) => (one.running ? one.client.status().catch(String) : 'not running')),
+      this.daemons.map(async (one) =>
+        one.running ? one.client.status().catch(String) : 'not running',
+      ),
     )
     const digests = statuses.map((status, i) => {
       return `${this.daemons[i]!.name}: ${typeof status === 'string' ? status : digestText(status)}`
@@ -339,7 +352,7 @@ export class Fleet {
 
   /** Ends every daemon and removes everything. Throws if one ended that nobody told to. */
   async close(): Promise<void> {
-    await Promise.all(this.daemons.map((one) => (one.running ? one.kill() : undefined)))
+    await Promise.all(this.daemons.filter((one) => one.running).map((one) => one.kill()))
     for (const cleanup of this.#cleanups.splice(0).reverse()) await cleanup()
     rmSync(this.dir, { recursive: true, force: true })
     const crashed = this.daemons.filter((one) => one.unexpectedExits.length > 0)
@@ -432,7 +445,7 @@ export function digestText({ digest, context }: Status): string {
 }
 
 /** Keys whose siblings are not the same everywhere, with the siblings that each has. */
-async function differences(daemons: readonly TestDaemon[]): Promise<string[]> {
+export async function differences(daemons: readonly TestDaemon[]): Promise<string[]> {
   const maps = await Promise.all(daemons.map((one) => contents(one.client)))
   const keys = new Set(maps.flatMap((map) => [...map.keys()]))
   const lines: string[] = []

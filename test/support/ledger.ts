@@ -10,13 +10,14 @@ import assert from 'node:assert/strict'
 import type { ControlClient } from '../../src/control/client.ts'
 import { toBinary } from '../../src/core/bytes.ts'
 import { encodeToken } from '../../src/daemon/token.ts'
-import type { Written } from '../../src/daemon-api.ts'
+import type { Mutation, Written } from '../../src/daemon-api.ts'
 import { bytes, contents } from './daemons.ts'
 
 const VIOLATIONS_SHOWN = 10
 const CONTESTED_KEYS = 12
 
 interface Attempt {
+  by: ControlClient
   key: string
   /** Absent for a delete. */
   value: string | undefined
@@ -46,7 +47,7 @@ export class Ledger {
 
   /** Puts a key that nobody else writes, once. False when the daemon did not answer. */
   async putOwn(client: ControlClient, key: string): Promise<boolean> {
-    const attempt = this.#attempt(key, this.value(), [])
+    const attempt = this.#attempt(client, key, this.value(), [])
     return this.#acknowledge(attempt, () => client.put(bytes(key), bytes(attempt.value!)))
   }
 
@@ -69,16 +70,16 @@ export class Ledger {
     if (seen.token === undefined) return this.#putFirst(client, key)
     const options = { token: seen.token }
     if (op === 'delete') {
-      const attempt = this.#attempt(key, undefined, seen.dots)
+      const attempt = this.#attempt(client, key, undefined, seen.dots)
       return this.#acknowledge(attempt, () => client.delete(bytes(key), options))
     }
-    const attempt = this.#attempt(key, this.value(), seen.dots)
+    const attempt = this.#attempt(client, key, this.value(), seen.dots)
     return this.#acknowledge(attempt, () => client.put(bytes(key), bytes(attempt.value!), options))
   }
 
   /** A put that observed nothing, and supersedes nothing. */
   async #putFirst(client: ControlClient, key: string): Promise<boolean> {
-    const attempt = this.#attempt(key, this.value(), [])
+    const attempt = this.#attempt(client, key, this.value(), [])
     const token = encodeToken(toBinary(bytes(key)), [])
     return this.#acknowledge(attempt, () =>
       client.put(bytes(key), bytes(attempt.value!), { token }),
@@ -101,16 +102,8 @@ export class Ledger {
   /** Streams puts of keys that nobody else writes until `more` says no or the stream breaks. */
   async stream(client: ControlClient, prefix: string, more: () => boolean): Promise<void> {
     const sent: Attempt[] = []
-    const ledger = this
-    function* mutations() {
-      while (more()) {
-        const attempt = ledger.#attempt(`${prefix}${sent.length}`, ledger.value(), [])
-        sent.push(attempt)
-        yield { op: 'put' as const, key: bytes(attempt.key), value: bytes(attempt.value!) }
-      }
-    }
     try {
-      for await (const answer of client.write(mutations())) {
+      for await (const answer of client.write(this.#mutations(client, prefix, more, sent))) {
         if ('written' in answer) note(sent[answer.line - 1]!, answer.written)
       }
     } catch (error) {
@@ -118,8 +111,26 @@ export class Ledger {
     }
   }
 
-  #attempt(key: string, value: string | undefined, supersedes: string[]): Attempt {
-    const attempt: Attempt = { key, value, supersedes, acknowledged: false, dot: undefined }
+  *#mutations(
+    client: ControlClient,
+    prefix: string,
+    more: () => boolean,
+    sent: Attempt[],
+  ): Generator<Mutation> {
+    while (more()) {
+      const attempt = this.#attempt(client, `${prefix}${sent.length}`, this.value(), [])
+      sent.push(attempt)
+      yield { op: 'put', key: bytes(attempt.key), value: bytes(attempt.value!) }
+    }
+  }
+
+  #attempt(
+    by: ControlClient,
+    key: string,
+    value: string | undefined,
+    supersedes: string[],
+  ): Attempt {
+    const attempt = { by, key, value, supersedes, acknowledged: false, dot: undefined }
     this.#attempts.push(attempt)
     return attempt
   }
@@ -134,22 +145,40 @@ export class Ledger {
     }
   }
 
-  /** Asserts that what a daemon holds is what the writes, and nothing else, left. */
-  async check(client: ControlClient, who: string): Promise<void> {
+  /** Asserts that a daemon which has heard of everything holds what the writes, and nothing else, left. */
+  check(client: ControlClient, who: string): Promise<void> {
+    return this.#check(client, who, () => true)
+  }
+
+  /** The same of a daemon that may not have heard yet of what others wrote: judged by what it acknowledged itself. */
+  checkOwn(client: ControlClient, who: string): Promise<void> {
+    return this.#check(client, who, (attempt) => attempt.by === client)
+  }
+
+  async #check(
+    client: ControlClient,
+    who: string,
+    mustKnow: (attempt: Attempt) => boolean,
+  ): Promise<void> {
     const held = await contents(client)
     const gone = new Map<string, boolean>()
     const mayBe = new Set<string>()
-    for (const { acknowledged, supersedes, key, value } of this.#attempts) {
-      for (const old of supersedes) gone.set(old, acknowledged || gone.get(old) === true)
+    // Dots that some write superseded, and whether this daemon surely knows.
+    for (const attempt of this.#attempts) {
+      const { acknowledged, supersedes, key, value } = attempt
+      const surely = acknowledged && mustKnow(attempt)
+      for (const old of supersedes) gone.set(old, surely || gone.get(old) === true)
       if (!acknowledged && value !== undefined) mayBe.add(`${key}=${value}`)
     }
     const violations: string[] = []
     const acknowledged = new Set<string>()
-    for (const { dot, key, value } of this.#attempts) {
+    for (const attempt of this.#attempts) {
+      const { dot, key, value } = attempt
       if (dot === undefined || value === undefined) continue
       acknowledged.add(dot)
       const found = held.get(key)?.get(dot)
-      if (found === undefined && !gone.has(dot)) violations.push(`lost: ${key}=${value} at ${dot}`)
+      if (found === undefined && mustKnow(attempt) && !gone.has(dot))
+        violations.push(`lost: ${key}=${value} at ${dot}`)
       if (found !== undefined && found !== value) {
         violations.push(`changed: ${key} at ${dot} is ${found}, was ${value}`)
       }
