@@ -33,7 +33,7 @@ import { CLIENT_NETWORK_TIMEOUT_MS, CLIENT_TIMEOUT_MS } from './limits.ts'
 import { percentEncode } from './percent.ts'
 
 export type { WriteAnswer } from './client-writes.ts'
-export type { ImportedKey, ListedKey } from './json.ts'
+export type { ListedKey } from './json.ts'
 
 /** A stream of answers, and how far they can be trusted. Can be iterated once. */
 export interface Stream<T> extends AsyncIterable<T> {

@@ -165,10 +165,6 @@ function successor(stamp: Stamp): Stamp {
   return { ms: MS_MAX, tick: TICK_MAX }
 }
 
-export function sameHash(a: Item, b: Item): boolean {
-  return a.lane0 === b.lane0 && a.lane1 === b.lane1 && a.lane2 === b.lane2 && a.lane3 === b.lane3
-}
-
 export function hashBytes(item: Item): Uint8Array<ArrayBuffer> {
   return lanesToBytes([item.lane0, item.lane1, item.lane2, item.lane3])
 }

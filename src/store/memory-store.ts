@@ -69,10 +69,6 @@ export class MemoryDisk {
   }
 }
 
-export function openMemoryStore(disk: MemoryDisk = new MemoryDisk()): Store {
-  return disk.open()
-}
-
 class MemoryStore implements Store {
   readonly #disk: MemoryDisk
   #tail: Promise<void> = Promise.resolve()
