@@ -14,7 +14,8 @@ import { fromBinary } from './bytes.ts'
 import type { ActorId } from './bytes.ts'
 import * as intervals from './intervals.ts'
 import type { Intervals } from './intervals.ts'
-import { ACTOR_BYTES, bucketOf, BUCKETS, PackedHeads } from './packed-heads.ts'
+import { ACTOR_BYTES } from './item.ts'
+import { bucketOf, BUCKETS, PackedHeads } from './packed-heads.ts'
 
 export { bucketOf, BUCKETS } from './packed-heads.ts'
 

@@ -4,8 +4,8 @@
  * they would take five times as much.
  */
 import type { ActorId } from './bytes.ts'
+import { ACTOR_BYTES } from './item.ts'
 
-export const ACTOR_BYTES = 16
 export const BUCKETS = 256
 
 /** Actors are spread over buckets, so that two replicas compare a large context by parts. */

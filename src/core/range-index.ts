@@ -14,7 +14,7 @@
  * - The fields of an item that order it, and its lanes, do not change while it is in the tree.
  * - A cursor is good until the tree next changes.
  */
-export interface Laned {
+interface Laned {
   readonly lane0: number
   readonly lane1: number
   readonly lane2: number

@@ -278,6 +278,25 @@ describe('context', () => {
     check(context, new Map())
   })
 
+  it('packs rarely: not for one busy writer, and the less the more there is', () => {
+    const context = new Context(hash)
+    let packings = 0
+    let packed = context['packed']
+    const add = (actor: ActorId, counter: number): void => {
+      context.addRange(actor, counter, counter)
+      if (context['packed'] !== packed) packings++
+      packed = context['packed']
+    }
+    for (let counter = 1; counter <= 5000; counter++) add(pool[0]!, counter)
+    assert.equal(packings, 0)
+    for (const actor of pool.slice(1)) add(actor, 1)
+    assert.equal(packings, Math.floor(POOL / 1025))
+    assert.equal(packed.size, packings * 1025)
+    const before = packings
+    for (let counter = 5001; counter <= 10_000; counter++) add(pool[0]!, counter)
+    assert.equal(packings, before)
+  })
+
   it('holds a million closed actors in at most 32 bytes each', function () {
     this.timeout(120_000)
     const count = 1_000_000

@@ -226,9 +226,28 @@ describe('range index', () => {
       assert.equal(walk(index).length, count)
       for (let i = 0; i < count; i++) {
         assert.ok(index.delete(item(up ? i : count - 1 - i)))
+        if (i === count - 1) break
+        assert.equal(index.min, item(up ? i + 1 : 0))
+        assert.equal(index.max, item(up ? count - 1 : count - 2 - i))
         if (i % 1999 === 0) assert.equal(walk(index).length, count - 1 - i)
       }
       assert.equal(index.size, 0)
+    }
+  })
+
+  it('merges a node that has become too small, or shares with its neighbour, as both fit', () => {
+    // Two leaves of 112, of which one shrinks to `kept` and the other to less than a quarter.
+    for (const small of [0, 112]) {
+      for (let kept = 32; kept <= 112; kept++) {
+        const items = Array.from({ length: 224 }, (_, i) => item(i))
+        const index = RangeIndex.fromSorted(items, OPTIONS)
+        const gone = new Set<Item>()
+        for (let i = kept; i < 112; i++) gone.add(item(112 - small + i))
+        for (let i = 0; i < 81; i++) gone.add(item(small + i))
+        for (const entry of gone) assert.ok(index.delete(entry))
+        const left = items.filter((entry) => !gone.has(entry))
+        assert.deepEqual(walk(index), left)
+      }
     }
   })
 
