@@ -74,7 +74,7 @@ export function applyWrite(
   hash: Hash,
   limits: WriteLimits,
 ): { results: LocalResult[]; deltas: Delta[] } | Refusal {
-  const refusal = refuseByState(change, mutations, limits)
+  const refusal = refuseByState(change, mutations, writer, limits)
   if (refusal !== undefined) return refusal
   const results: LocalResult[] = []
   const deltas: Delta[] = []
@@ -87,11 +87,17 @@ export function applyWrite(
 function refuseByState(
   change: Change,
   mutations: readonly LocalMutation[],
+  writer: Writer,
   limits: WriteLimits,
 ): Refusal | undefined {
   const putsBefore = new Map<string, number>()
   for (const { op, key, observed } of mutations) {
     if (observed === undefined) continue
+    // Such a dot would be seen as removed before it is made, and so would be the item that gets it.
+    if (observed.some((dot) => dot.actor === writer.actor && dot.counter > writer.head)) {
+      const message = 'the version token names a write that was never made: read the key again'
+      return { code: 'BAD_TOKEN', message }
+    }
     const stranger = observed
       .map((dot) => change.held(dot.actor, dot.counter))
       .find((item) => item !== undefined && item.key !== key)
@@ -167,12 +173,17 @@ function observedNow(change: Change, mutation: LocalMutation): { held: Item[]; u
   }
   const held: Item[] = []
   const unseen: Dot[] = []
-  for (const dot of mutation.observed) {
+  for (const dot of distinct(mutation.observed)) {
     const item = change.held(dot.actor, dot.counter)
     if (item !== undefined) held.push(item)
     else if (!change.covers(dot.actor, dot.counter)) unseen.push(dot)
   }
   return { held, unseen }
+}
+
+/** A token may come from anywhere, and may name a dot twice. */
+function distinct(dots: readonly Dot[]): Iterable<Dot> {
+  return new Map(dots.map((dot) => [`${dot.actor}${dot.counter}`, dot])).values()
 }
 
 /** Takes a mutation that came by gossip. Any order, twice or never: the result is the same. */
