@@ -45,6 +45,12 @@ export class Change {
     )
   }
 
+  /** Greatest counter seen of an actor; 0 when there is none. */
+  head(actor: ActorId): number {
+    const seen = this.seen.get(actor) ?? intervals.EMPTY
+    return Math.max(intervals.head(seen), intervals.head(this.replica.context.get(actor)))
+  }
+
   held(actor: ActorId, counter: number): Item | undefined {
     const added = this.#addedByDot.get(actor)?.get(counter)
     if (added !== undefined) return added

@@ -271,7 +271,7 @@ export class Engine {
       durable: true,
       run: (change) => {
         const { hash, settings } = this.#options
-        const writer = (this.#writer ??= this.#mintWriter())
+        const writer = this.#writerFor(change)
         const applied = applyWrite(change, mutations, writer, this.#now.wall, hash, settings.limits)
         if ('code' in applied) {
           outcome = { ok: false, refusal: applied }
@@ -297,6 +297,15 @@ export class Engine {
   #failedWrite(): WriteOutcome {
     const message = `the store failed (${this.#storeFailed ?? 'unknown'}); whether this write is on disk is not known`
     return { ok: false, refusal: { code: 'STORE_FAILED', message } }
+  }
+
+  /** Whatever way another process's dots under this actor came: before the next one is given out they show (R14). */
+  #writerFor(change: Change): Writer {
+    const writer = this.#writer
+    if (writer !== undefined && change.head(writer.actor) > writer.head) {
+      this.#retireActor('another process wrote under it')
+    }
+    return (this.#writer ??= this.#mintWriter())
   }
 
   #mintWriter(): Writer {
