@@ -20,7 +20,7 @@ import type { Receipt } from './core/repair/session.ts'
 import type { EngineOptions } from './core/settings.ts'
 import { decodeGossip } from './core/wire/gossip.ts'
 import type { LocalMutation, LocalResult } from './core/writes.ts'
-import { CoreDriver, loadEngine } from './daemon/core-driver.ts'
+import { CoreDriver, loadEngine, nowOfProcess } from './daemon/core-driver.ts'
 import { clusterOf, peerHash } from './daemon/identity.ts'
 import type { Cluster } from './daemon/identity.ts'
 import { Metrics } from './daemon/metrics.ts'
@@ -212,7 +212,7 @@ class RunningDaemon implements Daemon {
   }
 
   completeness(): Completeness {
-    return this.#driver.engine.completeness()
+    return this.#driver.engine.completeness(nowOfProcess())
   }
 
   async status(): Promise<Status> {
@@ -232,7 +232,7 @@ class RunningDaemon implements Daemon {
       socket: config.socket.path,
       addresses: transport.addresses(),
       cluster: { id: toHex(toBinary(cluster.id)), local: cluster.local },
-      completeness: engine.completeness(),
+      completeness: engine.completeness(nowOfProcess()),
       keys: replica.keys,
       itemsExpired: engine.itemsExpired(now),
       digest: {
@@ -247,7 +247,7 @@ class RunningDaemon implements Daemon {
         gaps: replica.context.gapCount,
         dotsLost: engine.links.dotsLost(),
       },
-      clock: engine.clock(),
+      clock: engine.clock(nowOfProcess()),
       store: {
         sizeBytes: await data.store.sizeBytes(),
         ...(storeFailed === undefined ? {} : { failing: storeFailed }),

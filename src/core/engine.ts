@@ -118,13 +118,14 @@ export class Engine {
     return this.#links
   }
 
-  completeness(): Completeness {
+  /** As of `now`, not of the latest event: on a replica that is cut off there may be none for long. */
+  completeness(now: Now): Completeness {
     const fresh = CONFIRMED_INTERVALS * this.#options.settings.repair.interval
-    return this.#completeness.state(this.#now.mono, fresh)
+    return this.#completeness.state(now.mono, fresh)
   }
 
-  clock(): ClockState {
-    return this.#clock.state(this.#now)
+  clock(now: Now): ClockState {
+    return this.#clock.state(now)
   }
 
   counters(): Record<string, number> {

@@ -22,8 +22,18 @@ describe('fleet of engines', () => {
     const [first, ...others] = fleet.nodes.map(stateOf)
     for (const other of others) assert.equal(other, first)
     for (const node of fleet.nodes) {
-      assert.deepEqual(node.live.completeness(), { state: 'complete' }, fleet.history.join('\n'))
+      const found = node.live.completeness(fleet.now(node))
+      assert.deepEqual(found, { state: 'complete' }, fleet.history.join('\n'))
     }
+  })
+
+  it('knows when it was last complete while nothing happens on it any more', () => {
+    const fleet = busyRun({ seed: 1, nodes: 2 })
+    const [node] = fleet.nodes
+    const engine = node!.live
+    const { wall, mono } = fleet.now(node!)
+    const { state } = engine.completeness({ wall, mono: mono + 60_000 })
+    assert.equal(state, 'complete-as-of')
   })
 
   it('does the same again with the same seed, and something else with another', () => {
