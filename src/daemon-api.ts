@@ -103,6 +103,7 @@ export interface PeerStatus extends Neighbour {
   clockOffsetMs?: number
   complete?: boolean
   repairing: boolean
+  /** Of the latest session of this link that changed something here, or failed. */
   lastReceipt?: RepairReceipt
 }
 

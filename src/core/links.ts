@@ -330,8 +330,8 @@ export class Links {
   #onFinished(peer: Peer, receipt: Receipt): void {
     const now = this.#host.now()
     peer.session = undefined
-    peer.lastReceipt = receipt
     this.#countSession(receipt)
+    this.#keepReceipt(peer, receipt)
     peer.nextDigestAt = now.mono + this.#waitAfter(peer, receipt)
     if (receipt.outcome === 'equal' || receipt.outcome === 'repaired') peer.fresh = false
     for (const id of peer.waiting.splice(0)) {
@@ -345,6 +345,16 @@ export class Links {
     this.#host.count('repairItemsRemoved', receipt.itemsRemoved)
     this.#host.count('repairMessageBytes', receipt.messageBytes)
     this.#host.count('repairKeysByRangeStep', receipt.keysByRangeStep)
+  }
+
+  /** Comparisons that found nothing to do come every few seconds and would hide what was done. */
+  #keepReceipt(peer: Peer, receipt: Receipt): void {
+    if (receipt.outcome !== 'repaired' && receipt.outcome !== 'failed') return
+    peer.lastReceipt = receipt
+    const level = receipt.outcome === 'repaired' ? 'info' : 'debug'
+    const { outcome, ...figures } = receipt
+    const fields = { peer: peer.id, ...figures }
+    this.#host.emit({ type: 'log', level, message: `repair: ${outcome}`, fields })
   }
 
   #waitAfter(peer: Peer, receipt: Receipt): number {
