@@ -44,8 +44,8 @@ export function stateOf(peer: PeerStatus): string {
   if (peer.lastDigest === undefined) return 'not compared'
   if (peer.lastDigest.agreed) return peer.complete === false ? 'agrees, syncing itself' : 'agrees'
   if (behind > 0) return `differs, ${lacking(behind)}`
-  // Nothing is lacking here, so the other side has yet to pull.
-  return peer.dotsBehind === 0 ? 'differs, it lacks changes' : 'differs'
+  // Both may have what the other lacked by now; the next comparison, which comes soon, will tell.
+  return peer.dotsBehind === 0 ? 'differed, we lack nothing' : 'differs'
 }
 
 function lacking(dots: number): string {

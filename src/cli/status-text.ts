@@ -2,7 +2,7 @@
  * `hearsay status` for a person who was just woken: first the verdict, then what is wrong and what to do, then the facts.
  * A pure function of the status, so that every sentence has its test.
  */
-import type { Completeness, Status } from '../daemon-api.ts'
+import type { Completeness, PeerStatus, Status } from '../daemon-api.ts'
 import { table } from './output.ts'
 import type { Style } from './output.ts'
 import { clockIsOff, nameOf, peerLines } from './peer-lines.ts'
@@ -40,10 +40,21 @@ function verdict(status: Status, problems: string[], style: Style): string[] {
   if (agreeing === status.peers.length) {
     return [style('green', `All is well: complete, and ${agreement(agreeing)}.`)]
   }
-  return [
-    `Complete. ${agreeing} of ${count(status.peers.length, 'peer')} agreed at the last comparison; ` +
-      'the others are being repaired, which takes a few seconds unless writes go on.',
-  ]
+  return [`Complete, and ${differing(status.peers, agreeing)}`]
+}
+
+/** A comparison catches what is on its way, so that one that differed is no news by itself. */
+function differing(peers: readonly PeerStatus[], agreeing: number): string {
+  const behind = peers.reduce((dots, peer) => Math.max(dots, peer.dotsBehind ?? 0), 0)
+  const lacks =
+    behind === 0
+      ? 'lacking nothing of what its peers had when last compared'
+      : `${count(behind, 'change')} behind: being pulled`
+  const others = peers.length - agreeing
+  return (
+    `${lacks}. ${agreeing} of ${count(peers.length, 'peer')} agreed then; ${others === 1 ? 'the other' : `the other ${others}`} differed, ` +
+    'as happens while changes are on their way. They are compared again within seconds.'
+  )
 }
 
 function agreement(peers: number): string {
@@ -78,8 +89,8 @@ function completenessProblem({ completeness, peers }: Status, now: number): stri
       : undefined
   if (completeness.state === 'complete-as-of') {
     return [
-      `Complete as of ${instant(completeness.asOf, now)}, before the last start. What was written elsewhere since then may be ` +
-        `missing here. ${connected ?? 'It ends with the first pull from a complete peer.'}`,
+      `Complete as of ${instant(completeness.asOf, now)}, when a complete peer last confirmed it. What was written elsewhere ` +
+        `since then may be missing here. ${connected ?? 'This ends as soon as a complete peer agrees.'}`,
     ]
   }
   const source = peers.find((peer) => peer.complete === true)

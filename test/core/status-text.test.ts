@@ -123,11 +123,11 @@ All is well: complete, and the connected peer agrees.
       assert.doesNotMatch(text, /--first/)
     })
 
-    it('complete as of a time before the start', () => {
+    it('complete as of a while ago', () => {
       const completeness = { state: 'complete-as-of', asOf: NOW - 5 * HOUR_MS } as const
       assert.match(
         verdict({ completeness }),
-        /^! Complete as of 2026-01-01T22:00:00.000Z \(5h ago\), before the last start/,
+        /^! Complete as of 2026-01-01T22:00:00.000Z \(5h ago\), when a complete peer last confirmed it/,
       )
       assert.match(verdict({ completeness, peers: [] }), /No peer is connected/)
     })
@@ -177,9 +177,11 @@ All is well: complete, and the connected peer agrees.
     const differing = { ...peer, lastDigest: { at: NOW, agreed: false }, dotsBehind: 7 }
     assert.match(
       verdict({ peers: [peer, differing] }),
-      /^Complete\. 1 of 2 peers agreed .*repaired/,
+      /^Complete, and 7 changes behind: being pulled\. 1 of 2 peers agreed then; the other differed/,
     )
     assert.match(plain({ peers: [differing] }), /differs, we lack 7 changes/)
+    const caughtUp = { ...differing, dotsBehind: 0 }
+    assert.match(verdict({ peers: [peer, caughtUp] }), /^Complete, and lacking nothing of what/)
   })
 
   it('cannot be driven by the name of a peer', () => {
@@ -203,7 +205,7 @@ describe('state of a peer', () => {
     [{ complete: false }, 'agrees, syncing itself'],
     [{ repairing: true }, 'repairing'],
     [{ repairing: true, dotsBehind: 1 }, 'repairing, we lack 1 change'],
-    [{ lastDigest: { at: NOW, agreed: false } }, 'differs, it lacks changes'],
+    [{ lastDigest: { at: NOW, agreed: false } }, 'differed, we lack nothing'],
     [{ lastDigest: { at: NOW, agreed: false }, dotsBehind: 2 }, 'differs, we lack 2 changes'],
   ]
   for (const [changes, words] of cases) {
