@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import type { TestDaemon } from '../support/daemons.ts'
-import { bytes, converged, until, useFleet } from '../support/daemons.ts'
+import { bytes, converged, skipBecause, until, useFleet } from '../support/daemons.ts'
 import { Ledger } from '../support/ledger.ts'
 import { Namespaces, Relays } from '../support/network.ts'
 import type { Network } from '../support/network.ts'
@@ -46,11 +46,7 @@ describe('a cut', function () {
     describe(where, () => {
       async function sides(context: Mocha.Context): Promise<Sides> {
         if (where === 'through relays') return throughRelays()
-        return inNamespaces((reason) => {
-          const test = context.runnable()
-          test.title += ` (skipped: not permitted here: ${reason})`
-          return context.skip()
-        })
+        return inNamespaces((reason) => skipBecause(context, `not permitted here: ${reason}`))
       }
 
       it('both ways: each side goes on, and all agree after it, with the siblings of both', async function () {

@@ -5,6 +5,7 @@
  * Every wait is for a condition and has a deadline. Every process that was started here is ended by `Fleet.close`, and if
  * that is never reached, when this process ends.
  */
+import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -53,8 +54,6 @@ export interface DaemonOptions {
   port?: number
   /** Where others reach it, when that is not where it listens. */
   reachedAt?: string
-  /** Whether it is expected to end by itself. */
-  mayEnd?: boolean
 }
 
 export interface Exit {
@@ -171,6 +170,15 @@ export class TestDaemon {
     return this
   }
 
+  /** Starts a run that must end by itself, with code 1; what it said. */
+  async refused(settings: Settings = {}): Promise<string> {
+    this.launch(settings)
+    this.#told = true
+    const exit = await within(`${this.name} to end`, this.ended)
+    assert.deepEqual(exit, { code: 1, signal: null }, this.log)
+    return this.log
+  }
+
   /** Starts a run without waiting for anything. */
   launch(settings: Settings = {}): void {
     if (this.#child !== undefined) throw new Error(`${this.name} runs already`)
@@ -197,7 +205,7 @@ export class TestDaemon {
     })
     running.add(child)
     this.#child = child
-    this.#told = this.#options.mayEnd === true
+    this.#told = false
     child.stdout.on('data', (chunk: Buffer) => this.#take(chunk))
     child.stderr.on('data', (chunk: Buffer) => this.#take(chunk))
     child.on('error', (error) => this.#take(Buffer.from(String(error))))
@@ -374,6 +382,12 @@ export function useFleet(): () => Fleet {
     await fleet.close()
   })
   return () => fleet
+}
+
+/** Leaves a test out where the machine does not allow it, and says why in its title. */
+export function skipBecause(context: Mocha.Context, reason: string): never {
+  context.runnable().title += ` (skipped: ${reason})`
+  return context.skip()
 }
 
 /**
