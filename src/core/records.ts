@@ -125,6 +125,11 @@ export class Loader {
     this.#replica = new Replica(hash)
   }
 
+  /** The map that the store names; readable under any key, while nothing else of another cluster's store is. */
+  get map(): Uint8Array | undefined {
+    return this.#map
+  }
+
   add(records: readonly RawRecord[]): void {
     for (const record of records) {
       this.#records++

@@ -38,14 +38,16 @@ export async function loadEngine(data: DataDirectory, options: EngineOptions): P
   const loader = new Loader(options.hash)
   for await (const records of data.store.load()) loader.add(records)
   const loaded = loader.finish()
-  if ('damage' in loaded) throw damaged(data.path, loaded.damage)
-  if (loaded.map === undefined) {
-    await data.store.commit(encodeBirth(options.map, options.hash), { sync: true })
-  } else if (Buffer.compare(loaded.map, options.map) !== 0) {
+  // First: under another cluster's key everything else looks damaged.
+  if (loader.map !== undefined && Buffer.compare(loader.map, options.map) !== 0) {
     throw new HearsayError(
       'STORE_OF_OTHER_CLUSTER',
       `${data.path} holds the map of another cluster than the network key names; use the key file it was begun with, or another data directory`,
     )
+  }
+  if ('damage' in loaded) throw damaged(data.path, loaded.damage)
+  if (loaded.map === undefined) {
+    await data.store.commit(encodeBirth(options.map, options.hash), { sync: true })
   }
   return new Engine(options, loaded.replica, loaded.meta, nowOfProcess())
 }
