@@ -167,7 +167,10 @@ class RunningDaemon implements Daemon {
         linkDown: (peer) => this.#driver.handle({ type: 'linkDown', peer }),
         message: (peer, bytes) => this.#driver.handle({ type: 'message', peer, bytes }),
         gossip: (author, bytes) => this.#gossip(author, bytes),
-        duplicateIdentity: (address) => this.#fatal(duplicateIdentity(this.peerId, address)),
+        // The one that was there before goes on: it is the later one that must find an identity of its own.
+        duplicateIdentity: (address, startedLater) => {
+          if (startedLater) this.#fatal(duplicateIdentity(this.peerId, address))
+        },
       })
       this.#control = await startControlServer({
         daemon: this,

@@ -32,7 +32,7 @@
  *
  * Without secrets the label and the prologue are fixed and public; the node then listens on loopback addresses only.
  *
- * The handshake also carries, encrypted, a nonce that every process draws at its start. By it a process recognises
+ * The handshake also carries, encrypted, a nonce that every process draws at its start, led by the time. By it a process recognises
  * itself when it has dialled its own address, another process that runs under a copy of its own key, and a peer that
  * was restarted while its old connection still looks alive. It travels in the certificate hashes of the handshake
  * payload, which only WebTransport uses; a peer that sends none is taken as it is.

@@ -62,7 +62,8 @@ export function createLibp2pTransport(options: Libp2pTransportOptions): Transpor
 
 /** How often peers that are gone are removed from libp2p's store. */
 const SWEEP_INTERVAL_MS = 60_000
-const NONCE_BYTES = 16
+const NONCE_TIME_BYTES = 6
+const NONCE_RANDOM_BYTES = 10
 
 /** What exists only while the transport runs. */
 interface Running {
@@ -81,7 +82,7 @@ class Libp2pTransport implements Transport {
   readonly #tuning: Libp2pTransportTuning
   readonly #log: Log
   readonly #counters = zeroCounters()
-  readonly #nonce = randomBytes(NONCE_BYTES)
+  readonly #nonce = startNonce()
   /** What each connected peer drew at its start. */
   readonly #nonces = new Map<PeerId, string>()
   /** Addresses that led to this process. */
@@ -297,10 +298,14 @@ class Libp2pTransport implements Transport {
         if (handshake.direction === 'outbound') this.#ownAddresses.add(endpointOf(address))
         return
       }
-      this.#log.error({ address }, 'another process runs under the identity of this one')
+      const startedLater = nonce < this.#nonce.toString('hex')
+      this.#log.error(
+        { address, startedLater },
+        'another process runs under the identity of this one',
+      )
       queueMicrotask(() => {
         const handlers = this.#running?.handlers
-        this.#guard('duplicateIdentity', () => handlers?.duplicateIdentity?.(address))
+        this.#guard('duplicateIdentity', () => handlers?.duplicateIdentity?.(address, startedLater))
       })
       return
     }
@@ -422,4 +427,12 @@ class Libp2pTransport implements Transport {
       return undefined
     }
   }
+}
+
+/** The time of the start, then chance: different for every process, and in the order of their starts. */
+function startNonce(): Buffer {
+  const nonce = Buffer.alloc(NONCE_TIME_BYTES + NONCE_RANDOM_BYTES)
+  nonce.writeUIntBE(Date.now(), 0, NONCE_TIME_BYTES)
+  randomBytes(NONCE_RANDOM_BYTES).copy(nonce, NONCE_TIME_BYTES)
+  return nonce
 }

@@ -40,8 +40,11 @@ export interface TransportHandlers {
   linkDown(peer: PeerId, reason: string): void
   message(peer: PeerId, bytes: Uint8Array): void
   gossip(author: PeerId, bytes: Uint8Array): GossipVerdict
-  /** Another process runs under this peer's identity: a copied data directory. Called at each meeting. */
-  duplicateIdentity?(address: string): void
+  /**
+   * Another process runs under this peer's identity: a copied data directory. Called on both sides at each meeting; of
+   * the two exactly one hears that it was `startedLater`.
+   */
+  duplicateIdentity?(address: string, startedLater: boolean): void
 }
 
 export interface Neighbour {
