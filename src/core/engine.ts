@@ -38,7 +38,10 @@ const BATCH_BYTES_MAX = 4 * 1024 * 1024
 const BATCH_WORKS_MAX = 4096
 /** Room for gossipsub's own envelope within its 64 KiB. */
 const GOSSIP_PAYLOAD_BYTES_MAX = 60 * 1024
-/** Of an actor id, 8 bytes tell the peer and 8 are random. */
+/**
+ * Of an actor id, 8 bytes are random and 8 tell the peer; the random ones first, because buckets of actors go by the first
+ * byte, and the many runs of a few peers must spread over all of them.
+ */
 const ACTOR_SALT_BYTES = 8
 /** A replica counts as complete while a complete peer confirmed it within so many repair intervals. */
 const CONFIRMED_INTERVALS = 3
@@ -311,8 +314,8 @@ export class Engine {
 
   #mintWriter(): Writer {
     const id = new Uint8Array(16)
-    id.set(this.#options.peerHash)
-    id.set(this.#options.random.bytes(ACTOR_SALT_BYTES), 8)
+    id.set(this.#options.random.bytes(ACTOR_SALT_BYTES))
+    id.set(this.#options.peerHash, ACTOR_SALT_BYTES)
     return { actor: toBinary(id), head: 0 }
   }
 

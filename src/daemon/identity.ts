@@ -41,7 +41,7 @@ function keyedHash(key: Uint8Array): Hash {
   return (bytes) => createHash('sha256').update(key).update(bytes).digest().subarray(0, 16)
 }
 
-/** 8 bytes: the first half of every actor id of this peer. */
+/** 8 bytes: the second half of every actor id of this peer. */
 export function peerHash(peerId: string): Uint8Array {
   return createHash('sha256').update('hearsay peer\0').update(peerId).digest().subarray(0, 8)
 }

@@ -57,7 +57,7 @@ export class Views {
 
   #sibling(item: Item): SiblingView {
     const register = item.kind === KIND_REGISTER && item.field === ''
-    const peer = item.actor.slice(0, 8)
+    const peer = item.actor.slice(8)
     return {
       dot: dotView(item),
       kind: register ? 'register' : 'unknown',

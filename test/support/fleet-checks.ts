@@ -218,7 +218,7 @@ export class FleetChecks implements Observer {
     return account
   }
   #originOf(actor: string): SimNode | undefined {
-    return this.#fleet.nodes.find((node) => actor.startsWith(this.#fleet.peerHashOf(node)))
+    return this.#fleet.nodes.find((node) => actor.endsWith(this.#fleet.peerHashOf(node)))
   }
 }
 function dotOf(dot: Dot): string {

@@ -23,6 +23,8 @@ export function unpackNumbers(bytes: Uint8Array, countMax: number): number[] | u
       if (numbers.length === countMax || !Number.isSafeInteger(number)) return undefined
       numbers.push(number)
       at += encodingLength(number)
+      // A padded number has a continuation where its shortest form ends.
+      if (bytes[at - 1]! >= 0x80) return undefined
     }
   } catch {
     return undefined
