@@ -66,7 +66,7 @@ export function decodeKeyState(
   const removed = decodeDots(wire.removed, actors)
   const mutations = decodeDots(wire.mutations, actors)
   if (held === undefined || removed === undefined || mutations === undefined) return undefined
-  if (wire.key.length > KEY_BYTES_MAX) return undefined
+  if (wire.key.length > KEY_BYTES_MAX) return refusedWhole(held, wire)
   const decoded = wire.items.map((bytes) => decodeItem(bytes, hash))
   const key = wire.key.length > 0 ? toBinary(wire.key) : decoded.find(Boolean)?.key
   if (key === undefined) return wire.items.length > 0 ? refusedWhole(held, wire) : undefined
@@ -74,7 +74,7 @@ export function decodeKeyState(
   return { key, held, items, removed, mutations, itemsRefused: decoded.length - items.length }
 }
 
-/** Every item of the key was bad, and with them its name: nothing is done, and its dots stay uncovered. */
+/** The name of the key is bad, or every item that would have told it: nothing is done, and its dots stay uncovered. */
 function refusedWhole(held: Dot[], wire: WireKeyState): KeyState {
   return {
     key: '',

@@ -41,8 +41,11 @@ export function answerResolve(replica: Replica, wire: Resolve): Resolved | undef
   const answer = new AnswerBuilder(replica)
   for (const { key, dots } of wire.keys) {
     const theirs = decodeDots(dots, actors)
-    if (theirs === undefined || key.length === 0 || key.length > KEY_BYTES_MAX) return undefined
-    if (!answer.full) answer.addKey(toBinary(key), theirs)
+    if (theirs === undefined) return undefined
+    // Of a key that cannot be there is nothing to say; those beside it are answered (R16).
+    if (answer.full) break
+    if (key.length === 0 || key.length > KEY_BYTES_MAX) answer.skip()
+    else answer.addKey(toBinary(key), theirs)
   }
   for (const dot of unknown) {
     if (!answer.full) answer.addDot(dot)
@@ -64,6 +67,10 @@ class AnswerBuilder {
 
   get full(): boolean {
     return this.#bytes >= ANSWER_BYTES
+  }
+
+  skip(): void {
+    this.#answered++
   }
 
   addKey(key: string, theirs: readonly Dot[]): void {
