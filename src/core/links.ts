@@ -277,7 +277,7 @@ export class Links {
 
   #sessionHost(peer: Peer): SessionHost {
     const { replica, completeness } = this.#host
-    let offeredAt = this.#host.now().wall
+    const offeredAt = this.#host.now().wall
     return {
       replica,
       hash: this.#host.options.hash,
@@ -293,7 +293,6 @@ export class Links {
       mayPull: () => ![...this.peers.values()].some((other) => other.session?.pulling),
       missing: (part, wholeContext) => {
         peer.lacked(part)
-        offeredAt = this.#host.now().wall
         if (wholeContext) completeness.offer(peer.id, offeredAt, part)
       },
       pulled: (complete) => {

@@ -107,6 +107,10 @@ export class RepairSession {
   #asked: { keys: string[]; dots: Dot[] } = { keys: [], dots: [] }
   #plan: Plan = { pull: false, ranges: 'none' }
   #pull: Pull | undefined
+  /** Buckets that this session has pulled: what they still lack is left to the next session, or it would never end. */
+  readonly #bucketsDone = new Set<number>()
+  /** Over all pulls of this session. */
+  readonly #missing = new Map<ActorId, Intervals>()
   #rangeRounds = 0
   #scopeClock = 0
   #worksUnderWay = 0
@@ -138,6 +142,8 @@ export class RepairSession {
 
   /** Begins by asking for the peer's digest. */
   ask(): void {
+    this.#bucketsDone.clear()
+    this.#missing.clear()
     this.#scopeClock = this.#now.wall
     const digest = makeDigest(this.#host.replica, this.#host.self(), this.#now.wall, this.#now.wall)
     this.#send('digestAsk', encodeDigest(digest, this.id))
@@ -249,12 +255,19 @@ export class RepairSession {
     let actors = 0
     for (const [index, bucket] of buckets.entries()) {
       if (bucket >= BUCKETS) return this.#violation('buckets')
+      if (this.#bucketsDone.has(bucket)) continue
       actors += Math.max(counts[index]!, pull.told.actorsIn(bucket))
-      if (chosen.size > 0 && actors > ACTORS_PER_PULL_MAX) break
+      more = chosen.size > 0 && actors > ACTORS_PER_PULL_MAX
+      if (more) break
       chosen.add(bucket)
     }
+    if (chosen.size === 0) {
+      this.#pull = undefined
+      return this.#afterPull()
+    }
+    for (const bucket of chosen) this.#bucketsDone.add(bucket)
     pull.buckets = chosen
-    pull.moreBuckets = chosen.size < buckets.length
+    pull.moreBuckets = more
     if (pull.told.actors > ACTORS_INLINE_MAX) {
       const differing = new Set(buckets)
       pull.equalBuckets = new Set(
@@ -281,13 +294,11 @@ export class RepairSession {
     const pull = this.#pull
     if (pull === undefined || pull.open !== undefined) return
     pull.open = open
-    const missing = new Map<ActorId, Intervals>()
     for (const [actor, theirs] of open) {
       const lacking = intervals.subtract(theirs, this.#host.replica.context.get(actor))
-      if (lacking.length > 0) missing.set(actor, lacking)
+      if (lacking.length > 0) this.#missing.set(actor, lacking)
     }
-    const whole = pull.buckets === undefined || (!pull.moreBuckets && pull.equalBuckets.size > 0)
-    this.#host.missing(missing, whole)
+    this.#host.missing(new Map(this.#missing), !pull.moreBuckets)
   }
 
   #onChunk(wire: Chunk, bytes: number): void {
@@ -457,7 +468,7 @@ export class RepairSession {
   }
 
   #continueWhenCommitted(): void {
-    if (this.#worksUnderWay > 0 || this.#next === undefined) return
+    if (this.#ended || this.#worksUnderWay > 0 || this.#next === undefined) return
     const next = this.#next
     this.#next = undefined
     next()
