@@ -269,7 +269,8 @@ export class Links {
   }
 
   #startSession(peer: Peer, thorough: boolean): RepairSession {
-    const options = { id: this.#nextSession++, fresh: peer.fresh, thorough }
+    const { inlineBytes } = this.#host.options.settings.gossip
+    const options = { id: this.#nextSession++, fresh: peer.fresh, thorough, inlineBytes }
     const session = new RepairSession(this.#sessionHost(peer), options, this.#host.now())
     peer.session = session
     return session
@@ -328,11 +329,17 @@ export class Links {
 
   #onFinished(peer: Peer, receipt: Receipt): void {
     const now = this.#host.now()
+    if (peer.session?.tookLarge === true) this.#tellOfLarge(peer)
     peer.session = undefined
     this.#countSession(receipt)
     this.#keepReceipt(peer, receipt)
     peer.nextDigestAt = now.mono + this.#waitAfter(peer, receipt)
     if (receipt.outcome === 'equal' || receipt.outcome === 'repaired') peer.fresh = false
+    if (peer.askAgain) {
+      peer.askAgain = false
+      peer.fresh = true
+      peer.nextDigestAt = now.mono
+    }
     for (const id of peer.waiting.splice(0)) {
       this.#host.emit({ type: 'repaired', id, peer: peer.id, receipt })
     }
@@ -382,12 +389,25 @@ export class Links {
 
   /** An announced item comes from its author if that is linked, else from whoever has it when next asked. */
   #pullAnnounced(author: string): void {
-    const { mono } = this.#host.now()
     const peer = this.peers.get(author)
     for (const one of peer === undefined ? this.peers.values() : [peer]) {
       one.fresh = true
-      one.nextDigestAt = Math.min(one.nextDigestAt, mono)
+      this.#askNow(one)
     }
+  }
+
+  /** Neighbours of the peer that it came from learn of a large item there; the others from us. */
+  #tellOfLarge(source: Peer): void {
+    for (const peer of this.peers.values()) {
+      const linked = peer.hello !== undefined && source.neighbours.has(peer.hello.nonce)
+      if (peer !== source && !linked) this.#askNow(peer)
+    }
+  }
+
+  #askNow(peer: Peer): void {
+    const { mono } = this.#host.now()
+    if (peer.session === undefined) peer.nextDigestAt = Math.min(peer.nextDigestAt, mono)
+    else peer.askAgain = true
   }
 
   // Plumbing.

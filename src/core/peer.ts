@@ -35,6 +35,8 @@ export class Peer {
   waiting: number[] = []
   /** The first pull of a link leaves nothing to gossip. */
   fresh = true
+  /** While a session was under way something showed that calls for another right after it. */
+  askAgain = false
   /** Monotonic milliseconds. */
   nextDigestAt: number
   failures = 0

@@ -84,6 +84,8 @@ export interface SessionOptions {
   fresh: boolean
   /** An operator asked: compare again at the end, and run the range step without waiting. */
   thorough: boolean
+  /** Larger items do not travel by gossip. */
+  inlineBytes: number
 }
 
 interface Pull {
@@ -120,6 +122,8 @@ export class RepairSession {
   #now: Now
   /** Monotonic time of the latest sign of life. */
   progressAt: number
+  /** An item that was too large for gossip has come. */
+  tookLarge = false
 
   constructor(host: SessionHost, options: SessionOptions, now: Now) {
     this.id = options.id
@@ -250,8 +254,8 @@ export class RepairSession {
     if (buckets === undefined || counts?.length !== buckets.length) {
       return this.#violation('buckets')
     }
-    if (buckets.length === 0) return this.#afterPull()
     const chosen = new Set<number>()
+    let more = false
     let actors = 0
     for (const [index, bucket] of buckets.entries()) {
       if (bucket >= BUCKETS) return this.#violation('buckets')
@@ -341,6 +345,10 @@ export class RepairSession {
     this.#receipt.itemsReceived += applied.itemsAdded
     this.#receipt.itemsRemoved += applied.itemsRemoved
     if (applied.itemsAdded + applied.itemsRemoved > 0) this.#keys.add(state.key)
+    const { inlineBytes } = this.#options
+    if (applied.itemsAdded > 0 && state.items.some((item) => item.envelope.length > inlineBytes)) {
+      this.tookLarge = true
+    }
     if (state.itemsRefused > 0) this.#host.itemsRefused(state.itemsRefused)
     else if (applied.missing.length > 0) this.#candidates.keys.add(state.key)
     return applied.missing
