@@ -15,13 +15,15 @@ import { startThree } from './start.ts'
 
 /** What a shell shows for a process that a signal ended is 128 and the signal's number. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+/** Nobody reads on: what was claimed may not have been seen. */
+const EXIT_UNREAD = 1
 
 class Interrupted extends Error {
   readonly code: number
 
-  constructor(signal: keyof typeof SIGNALS) {
-    super(signal)
-    this.code = SIGNALS[signal]
+  constructor(code: number) {
+    super()
+    this.code = code
   }
 }
 
@@ -32,15 +34,16 @@ async function play(stage: Stage): Promise<void> {
   }
 }
 
-/** Rejects at the first signal. At the second the demo ends at once; its daemons with it. */
+/** Rejects at the first signal, or when nobody reads. At the second the demo ends at once; its daemons with it. */
 function interruption(): Promise<never> {
   return new Promise((_, reject) => {
+    process.stdout.on('error', () => reject(new Interrupted(EXIT_UNREAD)))
     let asked = false
     for (const signal of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) {
       process.on(signal, () => {
         if (asked) process.exit(SIGNALS[signal])
         asked = true
-        reject(new Interrupted(signal))
+        reject(new Interrupted(SIGNALS[signal]))
       })
     }
   })
@@ -86,6 +89,4 @@ async function main(): Promise<number> {
   }
 }
 
-// Whoever stops reading ends the demo; its daemons are ended as this process exits.
-process.stdout.on('error', () => process.exit(1))
 process.exit(await main())
