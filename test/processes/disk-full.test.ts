@@ -1,0 +1,104 @@
+/** A disk that fills up while a daemon writes: it goes on serving reads, says why it does not write, and recovers. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync, writeSync, openSync, closeSync } from 'node:fs'
+import path from 'node:path'
+import { bytes, contents, converged, skipBecause, until, useFleet } from '../support/daemons.ts'
+import { Ledger } from '../support/ledger.ts'
+
+const DISK_MIB = 48
+const MIB = 1024 * 1024
+
+describe('a full disk', function () {
+  this.timeout(120_000)
+  const fleet = useFleet()
+
+  /** A file system of its own; absent where that is not permitted, with the reason. */
+  function smallDisk(): { dir: string } | { reason: string } {
+    const dir = path.join(fleet().dir, 'disk')
+    mkdirSync(dir)
+    const args = ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m`, 'hearsay-test', dir]
+    const { status, stderr, error } = spawnSync('mount', args, { encoding: 'utf8' })
+    if (status !== 0) return { reason: error?.message ?? stderr.trim() }
+    fleet().onClose(() => {
+      spawnSync('umount', ['-l', dir])
+    })
+    return { dir }
+  }
+
+  /** Takes all the room that is left. */
+  function fill(file: string): void {
+    const fd = openSync(file, 'w')
+    try {
+      for (const size of [MIB, 4096, 1]) {
+        const chunk = Buffer.alloc(size, 1)
+        for (;;) if (writeSync(fd, chunk) < size) break
+      }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  it('keeps what was acknowledged readable, refuses writes with STORE_FAILED, and recovers', async function () {
+    const disk = smallDisk()
+    if ('reason' in disk) skipBecause(this, `no small file system here: ${disk.reason}`)
+    const a = await fleet().start({ data: path.join(disk.dir, 'data') })
+    const b = await fleet().start({ settings: { bootstrap: [a.bootstrap] } })
+    const ledger = new Ledger()
+    let left = 100
+    await ledger.mixed(a.client, 'before', () => left-- > 0)
+    await converged([a, b])
+
+    const filler = path.join(disk.dir, 'filler')
+    fill(filler)
+    const refusal = await until('a write that is refused', async () => {
+      try {
+        await a.client.put(bytes('big'), Buffer.alloc(256 * 1024, 'x'))
+        fill(filler)
+        return undefined
+      } catch (error) {
+        return error as Error & { code: string }
+      }
+    })
+    assert.equal(refusal.code, 'STORE_FAILED')
+    assert.match(refusal.message, /space/i)
+    const { store } = await a.client.status()
+    assert.ok(store.failing !== undefined, 'status says so')
+    await assert.rejects(a.client.put(bytes('small'), bytes('x')), { code: 'STORE_FAILED' })
+    // Everything that was acknowledged is still read here, and written elsewhere.
+    await a.client.delete(bytes('big')).catch(() => undefined)
+    assert.ok((await a.client.get(bytes('before-0'))).found)
+    assert.ok((await contents(a.client)).size > 40)
+    await ledger.putOwn(b.client, 'meanwhile')
+
+    rmSync(filler)
+    await until('a write that is taken again', async () => {
+      await a.client.put(bytes('big'), bytes('small again'))
+      return true
+    })
+    assert.equal((await a.client.status()).store.failing, undefined)
+    left = 100
+    await ledger.mixed(a.client, 'after', () => left-- > 0)
+    await converged([a, b])
+    for (const daemon of [a, b]) await daemon.client.delete(bytes('big'))
+    await converged([a, b])
+    await ledger.check(b.client, 'b')
+    await a.restart()
+    await converged([a, b])
+    await ledger.check(a.client, 'a')
+  })
+
+  it('keeps a daemon from starting, with a clear word, until there is room', async function () {
+    const disk = smallDisk()
+    if ('reason' in disk) skipBecause(this, `no small file system here: ${disk.reason}`)
+    writeFileSync(path.join(disk.dir, 'filler'), '')
+    fill(path.join(disk.dir, 'filler'))
+    const daemon = await fleet().create({ data: path.join(disk.dir, 'data') })
+    assert.match(await daemon.refused(), /space.*\((DATA_DIR_UNUSABLE|STORE_FAILED)\)/i)
+    rmSync(path.join(disk.dir, 'filler'))
+    await daemon.start()
+    await daemon.client.put(bytes('k'), bytes('v'))
+  })
+})
