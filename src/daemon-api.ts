@@ -103,6 +103,8 @@ export interface PeerStatus extends Neighbour {
   clockOffsetMs?: number
   complete?: boolean
   repairing: boolean
+  /** For how long the peer was asked in vain, milliseconds; absent when it owes no answer. */
+  unansweredMs?: number
   /** Of the latest session of this link that changed something here, or failed. */
   lastReceipt?: RepairReceipt
 }

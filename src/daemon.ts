@@ -264,10 +264,11 @@ class RunningDaemon implements Daemon {
 
   peers(): PeerStatus[] {
     const { links, replica } = this.#driver.engine
+    const { mono } = nowOfProcess()
     return this.#parts.transport.neighbours().map((neighbour): PeerStatus => {
       const peer = links.peers.get(neighbour.peer)
       if (peer === undefined) return { ...neighbour, repairing: false }
-      const { hello, lastDigest, clockOffset, lastReceipt } = peer
+      const { hello, lastDigest, clockOffset, unansweredSince, lastReceipt } = peer
       const dotsBehind = peer.dotsBehind(replica.context)
       return {
         ...neighbour,
@@ -277,6 +278,9 @@ class RunningDaemon implements Daemon {
         ...(lastDigest === undefined ? {} : { lastDigest }),
         ...(dotsBehind === undefined ? {} : { dotsBehind }),
         ...(clockOffset === undefined ? {} : { clockOffsetMs: clockOffset }),
+        ...(unansweredSince === undefined
+          ? {}
+          : { unansweredMs: Math.max(0, Math.round(mono - unansweredSince)) }),
         ...(lastReceipt === undefined
           ? {}
           : { lastReceipt: receiptView(neighbour.peer, lastReceipt) }),

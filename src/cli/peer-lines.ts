@@ -8,6 +8,9 @@ import { count, span } from './words.ts'
 /** Clocks further apart than this are worth a word: half of the default of expiry.skew. */
 const CLOCK_OFFSET_SHOWN_MS = 30_000
 
+/** A peer answers within milliseconds, and a busy one within a second; silence beyond this is worth a word. */
+const SILENCE_SHOWN_MS = 2_000
+
 export function peerLines(peers: readonly PeerStatus[], now: number, style: Style): string[] {
   if (peers.length === 0) return []
   const header = ['PEER', 'STATE', 'COMPARED', 'CLOCK', 'LINK', 'ADDRESS']
@@ -38,7 +41,13 @@ export function nameOf(peer: PeerStatus): string {
   return peer.name === undefined ? id : `${printable(peer.name)} ${id}`
 }
 
+/** Whether the peer was asked and does not answer: it is stopped, overloaded, or the network swallows what is sent. */
+export function isSilent(peer: PeerStatus): boolean {
+  return (peer.unansweredMs ?? 0) >= SILENCE_SHOWN_MS
+}
+
 export function stateOf(peer: PeerStatus): string {
+  if (isSilent(peer)) return `no answer for ${span(peer.unansweredMs ?? 0)}`
   const behind = peer.dotsBehind ?? 0
   if (peer.repairing) return behind > 0 ? `repairing, ${lacking(behind)}` : 'repairing'
   if (peer.lastDigest === undefined) return 'not compared'
@@ -53,7 +62,7 @@ function lacking(dots: number): string {
 }
 
 function colourOf(peer: PeerStatus): 'green' | 'yellow' {
-  return peer.lastDigest?.agreed === true && !peer.repairing ? 'green' : 'yellow'
+  return peer.lastDigest?.agreed === true && !peer.repairing && !isSilent(peer) ? 'green' : 'yellow'
 }
 
 export function clockIsOff(offsetMs: number | undefined): boolean {

@@ -5,7 +5,7 @@
 import type { Completeness, PeerStatus, Status } from '../daemon-api.ts'
 import { table } from './output.ts'
 import type { Style } from './output.ts'
-import { clockIsOff, nameOf, peerLines } from './peer-lines.ts'
+import { clockIsOff, isSilent, nameOf, peerLines } from './peer-lines.ts'
 import { bytesInWords, count, number, span } from './words.ts'
 
 export function statusText(status: Status, now: number, style: Style): string {
@@ -67,6 +67,7 @@ function problemsOf(status: Status, now: number): string[] {
     ...storeProblem(status),
     ...completenessProblem(status, now),
     ...cutOffProblem(status),
+    ...silenceProblem(status),
     ...clockProblem(status, now),
     ...lossProblem(status),
     ...gossipProblem(status, now),
@@ -118,6 +119,15 @@ function cutOffProblem({ completeness, peers, transport }: Status): string[] {
   return [
     `No peer is connected, and ${count(transport.dialsFailed, 'dial')} failed since the start: look at the network and the log. ` +
       'Reads and writes go on here; both sides catch up when they are connected again.',
+  ]
+}
+
+function silenceProblem({ peers }: Status): string[] {
+  const silent = peers.filter(isSilent)
+  if (silent.length === 0) return []
+  return [
+    `No answer from ${silent.map(nameOf).join(', ')}: stopped, overloaded, or cut off without a word. Is its process well, and the ` +
+      'network to it? It catches up when it answers again.',
   ]
 }
 

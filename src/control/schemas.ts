@@ -128,9 +128,10 @@ const Peer = object(
     clockOffsetMs: { type: 'number' },
     complete: flag,
     repairing: flag,
+    unansweredMs: { type: 'number', minimum: 0 },
     lastReceipt: ref('Receipt'),
   },
-  ['name', 'lastDigest', 'dotsBehind', 'clockOffsetMs', 'complete', 'lastReceipt'],
+  ['name', 'lastDigest', 'dotsBehind', 'clockOffsetMs', 'complete', 'unansweredMs', 'lastReceipt'],
 )
 
 const Cluster = object({ id: text, local: flag })

@@ -102,6 +102,7 @@ export class Links {
   message(id: string, bytes: Uint8Array): void {
     const peer = this.peers.get(id)
     if (peer === undefined) return
+    peer.unansweredSince = undefined
     const message = decodeLink(bytes)
     if (message === 'malformed') return this.#violation(peer, 'a message that does not decode')
     if (message === 'unknown') return this.#host.count('messagesUnknown', 1)
@@ -142,7 +143,7 @@ export class Links {
       return this.#host.emit({ type: 'repaired', id: command, peer: id, receipt })
     }
     peer.waiting.push(command)
-    if (peer.session === undefined) this.#startSession(peer, true).ask()
+    if (peer.session === undefined) this.#ask(peer, true)
   }
 
   tick(): void {
@@ -156,7 +157,7 @@ export class Links {
           peer.session.fail('no progress', now)
         }
       } else if (peer.hello !== undefined && now.mono >= peer.nextDigestAt) {
-        this.#startSession(peer, false).ask()
+        this.#ask(peer, false)
       }
     }
     if (this.#gaps.due(now.mono)) this.#askForGaps(now)
@@ -212,7 +213,7 @@ export class Links {
     const now = this.#host.now()
     this.#neighbours.changed(now.mono)
     if (now.mono >= peer.nextDigestAt && peer.session === undefined) {
-      this.#startSession(peer, false).ask()
+      this.#ask(peer, false)
     }
   }
 
@@ -266,6 +267,11 @@ export class Links {
     // The exchange serves this side as well, unless a session of its own is under way.
     if (peer.session !== undefined) return
     this.#startSession(peer, false).askFrom(theirs, mine, theirs.clock)
+  }
+
+  #ask(peer: Peer, thorough: boolean): void {
+    peer.unansweredSince ??= this.#host.now().mono
+    this.#startSession(peer, thorough).ask()
   }
 
   #startSession(peer: Peer, thorough: boolean): RepairSession {
@@ -384,7 +390,7 @@ export class Links {
     if (peer === undefined) return
     // The peer has what is missing for no longer than this replica has had its successor: it is not to be left to gossip.
     peer.fresh = true
-    this.#startSession(peer, false).ask()
+    this.#ask(peer, false)
   }
 
   /** An announced item comes from its author if that is linked, else from whoever has it when next asked. */

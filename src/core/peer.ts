@@ -13,11 +13,11 @@ const LASTING_MS = 2 * 60_000
 /** The range step towards one peer runs at most this often. */
 const RANGES_EVERY_MS = 3_000
 /**
- * After a comparison that differed the next comes this soon: what was on its way has arrived by then, or was lost and is no
+ * After a comparison that differed, or with a peer that is not complete yet, the next comes this soon: what was on its way has arrived by then, or was lost and is no
  * longer left to gossip. It doubles while differences go on, up to the usual interval: writes without a pause cost no
  * more comparisons than silence.
  */
-const DIFFERED_RETRY_MS = 1_000
+const PROVISIONAL_RETRY_MS = 1_000
 
 export interface Hello {
   name: string
@@ -39,6 +39,8 @@ export class Peer {
   askAgain = false
   /** Monotonic milliseconds. */
   nextDigestAt: number
+  /** Monotonic time at which the peer was asked something, if it has said nothing since. */
+  unansweredSince: number | undefined
   failures = 0
   lastDigest: { at: number; agreed: boolean } | undefined
   lastReceipt: Receipt | undefined
@@ -48,8 +50,8 @@ export class Peer {
   pulledAt: number | undefined
   /** What this replica lacked of the peer's context when that was last told; absent before the first comparison. */
   #lacked: ReadonlyMap<ActorId, Intervals> | undefined
-  /** Comparisons in a row that differed. */
-  #differed = 0
+  /** Comparisons in a row that will be told otherwise soon. */
+  #provisional = 0
   #settledDiffers = 0
   #differsSince: number | undefined
   #rangesAt = -Infinity
@@ -65,7 +67,7 @@ export class Peer {
     const { contextsEqual, fingerprintsEqual, settledEqual } = comparison
     const agreed = contextsEqual && fingerprintsEqual
     this.lastDigest = { at: now.wall, agreed }
-    this.#differed = agreed ? 0 : this.#differed + 1
+    this.#provisional = agreed && theirs.complete ? 0 : this.#provisional + 1
     this.complete = theirs.complete
     this.clockOffset = theirs.clock - now.wall
     if (contextsEqual) this.#lacked = new Map()
@@ -106,8 +108,8 @@ export class Peer {
   /** How long to wait for the next comparison when the usual time between two is `interval`. */
   nextIn(interval: number): number {
     // One settled difference is no proof yet, and the second starts the range step.
-    if (this.#settledDiffers > 0) return Math.min(DIFFERED_RETRY_MS, interval)
-    if (this.#differed === 0) return interval
-    return Math.min(DIFFERED_RETRY_MS * 2 ** (this.#differed - 1), interval)
+    if (this.#settledDiffers > 0) return Math.min(PROVISIONAL_RETRY_MS, interval)
+    if (this.#provisional === 0) return interval
+    return Math.min(PROVISIONAL_RETRY_MS * 2 ** (this.#provisional - 1), interval)
   }
 }

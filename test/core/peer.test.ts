@@ -40,6 +40,12 @@ describe('core: a peer', () => {
     assert.deepEqual(waits, [5_000, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000, 1_000])
   })
 
+  it('is compared soon while it is not complete', () => {
+    const peer = newPeer()
+    peer.compared({ ...digest, complete: false }, equal, NOW)
+    assert.equal(peer.nextIn(INTERVAL_MS), 1_000)
+  })
+
   it('is compared soon as long as settled items differ', () => {
     const peer = newPeer()
     for (let i = 0; i < 5; i++) {

@@ -132,6 +132,11 @@ All is well: complete, and the connected peer agrees.
       assert.match(verdict({ completeness, peers: [] }), /No peer is connected/)
     })
 
+    it('a peer that does not answer', () => {
+      const text = verdict({ peers: [{ ...peer, unansweredMs: 9_400 }] })
+      assert.match(text, /^! No answer from edge-8 …BBBBBBBB: stopped, overloaded, or cut off/)
+    })
+
     it('peers that are all gone', () => {
       const transport = { ...status.transport, dialsFailed: 4 }
       assert.match(verdict({ peers: [], transport }), /^! No peer is connected, and 4 dials failed/)
@@ -211,6 +216,12 @@ describe('state of a peer', () => {
   for (const [changes, words] of cases) {
     it(words, () => assert.equal(stateOf({ ...peer, ...changes }), words))
   }
+
+  it('without an answer, whatever it was before', () => {
+    const words = (unansweredMs: number) => stateOf({ ...peer, repairing: true, unansweredMs })
+    assert.equal(words(1_500), 'repairing')
+    assert.equal(words(9_400), 'no answer for 9s')
+  })
 
   it('not compared', () => {
     const { lastDigest: _, ...fresh } = peer
