@@ -1,0 +1,197 @@
+/**
+ * The benchmark: real daemons in real processes, measured against goals and, where they are installed, against redis,
+ * etcd and NATS doing the same work.
+ *
+ *     npm run bench -- [--quick] [--only W1,W3] [--json FILE] [--markdown FILE] [--profile W3 [--profile-dir DIR]]
+ *                      [--repetitions N] [--no-rivals] [--no-pin] [--dir DIR]
+ *
+ * `--quick` takes about two minutes instead of most of an hour, and is for seeing that nothing is broken. `--json -` writes JSON
+ * lines to standard output: the machine, every measurement as it is made, every summary, every failure. The tables go to standard output
+ * and into the file given with `--markdown`. `--profile` runs one workload of hearsay alone, once, with a CPU profile of the last
+ * daemon of each fleet, and prints where its time went while something was measured. `--dir` is where the
+ * data directories are: the disk that is measured.
+ *
+ * Where it is permitted everything runs in a network namespace of its own, so that nobody else's bytes are counted; where
+ * not, the output says so. Everything else on the machine disturbs times. CPU seconds and bytes are disturbed least:
+ * trust them most, and ratios between systems of one run before absolute times.
+ *
+ * What the figures mean:
+ *
+ * - Every figure is `median (minimum–maximum)` over the repetitions, in which the systems take turns.
+ * - Keys have 16 bytes and values 256, half noise, half repeating text, unless a workload says otherwise.
+ * - CPU: user and system time of the processes of the fleet, without the driver, from /proc, in steps of 10 ms. The driver is this
+ *   process: it makes the load, and on a small machine takes part of it away.
+ * - Peak memory: greatest resident size of one process within the window.
+ * - Wire bytes: what the loopback device counted: every packet once, with its headers. Message bytes: encoded messages, before
+ *   encryption and framing.
+ * - "In flight": acknowledgements that are waited for at a time, by one client on one connection.
+ * - W2 holds all watches and the writer in one process, so there is one clock.
+ * - W3: "wire bytes per byte of payload and receiver" divides all wire bytes by the published gossip times the other daemons: an
+ *   upper bound of the copies of each payload per delivery, since it contains all framing and repair.
+ * - The header of each workload's file says the rest.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync, appendFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { Bench, summarise } from './bench-run.ts'
+import type { Workload } from './bench-run.ts'
+import { INSIDE, describeMachine, namespaceCommand } from './machine.ts'
+import { profileText } from './profile.ts'
+import { Screen } from './screen.ts'
+import { hearsay, profileInto } from './systems/hearsay.ts'
+import { installedRivals } from './systems/rivals.ts'
+import { failureText, tableOf } from './tables.ts'
+import { w1 } from './workloads/w1-writes.ts'
+import { w2 } from './workloads/w2-propagation.ts'
+import { w3 } from './workloads/w3-convergence.ts'
+import { w4 } from './workloads/w4-catch-up.ts'
+import { w5 } from './workloads/w5-repair.ts'
+import { w6 } from './workloads/w6-size.ts'
+import { w7 } from './workloads/w7-reads.ts'
+import { w8 } from './workloads/w8-idle.ts'
+import { w9 } from './workloads/w9-overwrites.ts'
+
+const WORKLOADS: readonly Workload[] = [w1, w2, w3, w4, w5, w6, w7, w8, w9]
+const REPETITIONS = 3
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    json: { type: 'string' },
+    markdown: { type: 'string' },
+    profile: { type: 'string' },
+    'profile-dir': { type: 'string' },
+    repetitions: { type: 'string' },
+    'no-rivals': { type: 'boolean', default: false },
+    'no-pin': { type: 'boolean', default: false },
+    dir: { type: 'string', default: tmpdir() },
+  },
+})
+
+function refuse(reason: string): never {
+  process.stderr.write(`bench: ${reason}\n`)
+  process.exit(2)
+}
+
+/** Starts over inside a network namespace, if that may be had; never returns then. */
+function enterNamespace(): void {
+  if (process.env[INSIDE] !== undefined) return
+  const command = namespaceCommand()
+  if (command === undefined) return
+  const program = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
+  const { status, error } = spawnSync(command[0]!, [...command.slice(1), ...program], {
+    stdio: 'inherit',
+    env: { ...process.env, [INSIDE]: '1' },
+  })
+  if (error !== undefined) throw error
+  process.exit(status ?? 1)
+}
+
+function chosen(): Workload[] {
+  const names = flags.profile ?? flags.only
+  if (names === undefined) return [...WORKLOADS]
+  return names.split(',').map((name) => {
+    const found = WORKLOADS.find(({ id }) => id === name.trim().toUpperCase())
+    return (
+      found ??
+      refuse(`there is no workload ${name}; there are ${WORKLOADS.map((w) => w.id).join()}`)
+    )
+  })
+}
+
+/** Everything that runs puts its data below one directory, which goes away whatever happens. */
+function useDirectory(): string {
+  const directory = mkdtempSync(path.join(flags.dir, 'hsb-'))
+  process.env['TMPDIR'] = directory
+  process.on('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => process.exit(130))
+  }
+  return directory
+}
+
+function repetitions(): number {
+  if (flags.profile !== undefined) return 1
+  const wanted = Number(flags.repetitions ?? REPETITIONS)
+  if (!Number.isInteger(wanted) || wanted < 1) refuse('--repetitions wants a number from 1')
+  return wanted
+}
+
+async function main(): Promise<void> {
+  const workloads = chosen()
+  enterNamespace()
+  const directory = useDirectory()
+  const rivals = flags['no-rivals'] || flags.profile !== undefined ? [] : installedRivals()
+  const profiles = flags['profile-dir'] ?? mkdtempSync(path.join(flags.dir, 'hearsay-profile-'))
+  if (flags.profile !== undefined) {
+    mkdirSync(profiles, { recursive: true })
+    profileInto(profiles)
+  } else if (flags['profile-dir'] === undefined) rmSync(profiles, { recursive: true })
+
+  const screen = new Screen()
+  const toStdout = flags.json === '-'
+  if (flags.json !== undefined && !toStdout) writeFileSync(flags.json, '')
+  const json = (kind: string, value: object): void => {
+    if (flags.json === undefined) return
+    const line = `${JSON.stringify({ kind, ...value })}\n`
+    if (toStdout) process.stdout.write(line)
+    else appendFileSync(flags.json, line)
+  }
+  const markdown: string[] = []
+  const print = (text: string): void => {
+    screen.clear()
+    markdown.push(text)
+    if (!toStdout) process.stdout.write(`${text}\n\n`)
+  }
+
+  const machine = describeMachine(directory)
+  const systems = [hearsay, ...rivals].map(({ name, version, durability }) => ({
+    name,
+    version,
+    durability,
+  }))
+  const settings = { quick: flags.quick, repetitions: repetitions(), pinned: !flags['no-pin'] }
+  json('machine', { ...machine, systems, settings })
+  print(
+    [
+      `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB; Linux ${machine.kernel}; Node ${machine.node}; disk: ${machine.disk}; load before: ${machine.loadBefore}.`,
+      machine.namespace
+        ? 'In a network namespace of its own: wire bytes are exact.'
+        : 'No network namespace of its own could be had: wire bytes contain everything on loopback.',
+      `${settings.quick ? 'Quick: small counts. ' : ''}${settings.repetitions} repetitions, median (minimum–maximum).`,
+      '',
+      '| system | version | an acknowledged write is |',
+      '|---|---|---|',
+      ...systems.map((s) => `| ${s.name} | ${s.version} | ${s.durability} |`),
+    ].join('\n'),
+  )
+
+  const bench = new Bench({
+    quick: flags.quick,
+    repetitions: settings.repetitions,
+    rivals,
+    pin: settings.pinned && flags.profile === undefined,
+    measured: (measurement) => json('measurement', measurement),
+    progress: (text) => screen.show(text),
+  })
+  for (const workload of workloads) {
+    await bench.run(workload)
+    const summaries = summarise(bench.measurements.filter((m) => m.workload === workload.id))
+    for (const summary of summaries) json('summary', summary)
+    print(tableOf(workload, summaries))
+    for (const failure of bench.failures.filter((f) => f.workload === workload.id)) {
+      json('failure', failure)
+      print(failureText(failure))
+    }
+  }
+  if (flags.profile !== undefined) {
+    print(`profiles in ${profiles}\n\n${profileText(profiles)}`)
+  }
+  if (flags.markdown !== undefined) writeFileSync(flags.markdown, `${markdown.join('\n\n')}\n`)
+  process.exitCode = bench.failures.length === 0 ? 0 : 1
+}
+
+await main()
