@@ -187,7 +187,7 @@ describe('repair', () => {
       let least = 1
       fleet.observers.push({
         after: (node) => {
-          if (node === b) least = Math.min(least, b!.live.replica.size)
+          if (node === b) least = Math.min(least, node.live.replica.size)
         },
       })
       fleet.write(a!, large)

@@ -173,8 +173,8 @@ export function encodeRangeClaims(
   clock: number,
 ): Ranges {
   const table = new ActorTable()
-  const ranges = claims.map((one): WireRange => {
-    const bounds = { lower: encodeBound(one.lower), upper: encodeBound(one.upper) }
+  const ranges = claims.map((one, index): WireRange => {
+    const bounds = encodeBounds(one, claims[index - 1])
     const none = new Uint8Array(0)
     if (!one.listed) {
       const fingerprint = fromBinary(one.fingerprint)
@@ -192,15 +192,19 @@ export function decodeRangeClaims(wire: Ranges): RangeClaim[] | undefined {
   if (actors === undefined || wire.ranges.length > BRANCHES * (RANGES_MAX + 1)) return undefined
   const claims: RangeClaim[] = []
   for (const range of wire.ranges) {
-    const one = decodeRange(range, actors)
+    const one = decodeRange(range, claims.at(-1), actors)
     if (one === undefined) return undefined
     claims.push(one)
   }
   return claims
 }
 
-function decodeRange(range: WireRange, actors: readonly ActorId[]): RangeClaim | undefined {
-  const lower = decodeBound(range.lower)
+function decodeRange(
+  range: WireRange,
+  previous: Range | undefined,
+  actors: readonly ActorId[],
+): RangeClaim | undefined {
+  const lower = range.lower === undefined ? previous?.upper : decodeBound(range.lower)
   const upper = decodeBound(range.upper)
   if (lower === undefined || upper === undefined || compareBounds(lower, upper) > 0) {
     return undefined
@@ -219,6 +223,16 @@ function decodeRange(range: WireRange, actors: readonly ActorId[]): RangeClaim |
     return { dot, hash: toBinary(range.hashes.subarray(at, at + HASH_PREFIX_BYTES)) }
   })
   return { lower, upper, listed: true, entries }
+}
+
+/** Bounds are most of what a range takes: one that begins where the one before it ends does not say so. */
+function encodeBounds(
+  { lower, upper }: Range,
+  previous: Range | undefined,
+): Pick<WireRange, 'lower' | 'upper'> {
+  const adjacent = previous !== undefined && compareBounds(previous.upper, lower) === 0
+  const bounds = { upper: encodeBound(upper) }
+  return adjacent ? bounds : { ...bounds, lower: encodeBound(lower) }
 }
 
 function encodeBound(bound: Bound): WireBound {
