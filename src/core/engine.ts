@@ -45,6 +45,8 @@ const GOSSIP_PAYLOAD_BYTES_MAX = 60 * 1024
 const ACTOR_SALT_BYTES = 8
 /** A replica counts as complete while a complete peer confirmed it within so many repair intervals. */
 const CONFIRMED_INTERVALS = 3
+/** What a waiting mutation costs beside its key and value, so that very many tiny ones are bounded as well. */
+const MUTATION_OVERHEAD_BYTES = 512
 /** After a restart a replica is complete as of a moment at most this far before its last one. */
 const COMPLETENESS_KEPT_MS = 60_000
 
@@ -254,7 +256,7 @@ export class Engine {
 
   #onWrite(id: number, mutations: LocalMutation[]): void {
     const { limits } = this.#options.settings
-    const bytes = mutations.reduce((sum, one) => sum + one.key.length + (one.value?.length ?? 0), 0)
+    const bytes = mutations.reduce((sum, one) => sum + bytesOf(one), 0)
     const refusal = mutations.map((one) => refuseBySize(one, limits)).find(Boolean)
     if (refusal !== undefined) return this.#written(id, { ok: false, refusal })
     if (this.#storeFailed !== undefined) return this.#written(id, this.#failedWrite())
@@ -379,4 +381,8 @@ export class Engine {
   #count(name: string, by: number): void {
     this.#counters.set(name, (this.#counters.get(name) ?? 0) + by)
   }
+}
+
+function bytesOf({ key, value }: LocalMutation): number {
+  return MUTATION_OVERHEAD_BYTES + key.length + (value?.length ?? 0)
 }
