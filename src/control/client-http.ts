@@ -41,7 +41,9 @@ export function send(
   checkSocketPath(socketPath)
   const { method, path, signal } = call
   const body = call.body === undefined ? {} : { 'content-length': Buffer.byteLength(call.body) }
-  const headers = { ...call.headers, ...body }
+  // One request for each connection, yet it is the client that closes it: a daemon that refuses a body before its end
+  // would close it with the rest unread, and the refusal would be lost with it.
+  const headers = { connection: 'keep-alive', ...call.headers, ...body }
   const sent = request({ socketPath, path, method, headers, agent: false })
   const abort = (): void => void sent.destroy()
   if (signal?.aborted === true) abort()

@@ -112,6 +112,9 @@ function createApp(context: ControlContext, log: Pick<Logger, 'error'>): Fastify
   })
   app.setNotFoundHandler((request, reply) => notFound(methodsByRoute, request, reply))
   app.setErrorHandler((error, request, reply) => {
+    // Fastify closes the connection on a bad body. Node then drops an answer that the caller, still sending, has not read;
+    // left open, it passes over the rest of the body instead.
+    reply.removeHeader('connection')
     const { status } = sendError(reply, tooLarge(error, request))
     if (status >= 500 && !(error instanceof HearsayError))
       log.error({ err: error }, 'control request failed')
