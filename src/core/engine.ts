@@ -350,12 +350,11 @@ export class Engine {
 
   // Gossip.
 
-  #onGossip(author: string, deltas: Delta[], bytes: number): void {
+  #onGossip(author: string, deltas: Delta[], payloadBytes: number): void {
     this.#links.heard(author, deltas)
-    if (
-      this.#inboxBytes > 0 &&
-      this.#inboxBytes + bytes > this.#options.settings.limits.inboxBytes
-    ) {
+    const bytes = payloadBytes + deltas.length * MUTATION_OVERHEAD_BYTES
+    const { inboxBytes } = this.#options.settings.limits
+    if (this.#inboxBytes > 0 && this.#inboxBytes + bytes > inboxBytes) {
       this.#count('gossipDropped', deltas.length)
       return
     }

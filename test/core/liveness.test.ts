@@ -68,6 +68,86 @@ describe('liveness', () => {
     assert.ok(fleet.until(() => summaryOf(a!) === summaryOf(b!), gapDelay + 100))
   })
 
+  it('an operator who asks during a comparison gets a session that looks at everything', () => {
+    const fleet = new Fleet({ seed: 1, nodes: 2, faults: { gossipLoss: 1, linkDelay: [50, 50] } })
+    const [a, b] = fleet.nodes
+    fleet.startAll()
+    fleet.pass(1_000)
+    fleet.write(a!, puts(3, 1))
+    fleet.pass(10)
+    const receipts: Receipt[] = []
+    fleet.observers.push({
+      after: (_node, _event, effects) => {
+        for (const effect of effects) if (effect.type === 'repaired') receipts.push(effect.receipt)
+      },
+    })
+    // The comparison under way leaves what is younger than the pull delay to gossip; the operator does not.
+    const comparing = (): boolean => fleet.history.at(-1)!.includes('digestAsk from node1')
+    assert.ok(fleet.until(comparing, 20_000))
+    fleet.write(a!, puts(4, 1))
+    fleet.repair(b!, a!)
+    fleet.pass(1_000)
+    assert.deepEqual(
+      receipts.map(({ outcome }) => outcome),
+      ['repaired'],
+    )
+    assert.equal(summaryOf(a!), summaryOf(b!))
+  })
+
+  it('an operator who asks hears of it when the link is lost', () => {
+    const fleet = new Fleet({ seed: 1, nodes: 2, faults: { linkDelay: [500, 500] } })
+    const [a, b] = fleet.nodes
+    fleet.startAll()
+    fleet.pass(10_000)
+    const outcomes: string[] = []
+    fleet.observers.push({
+      after: (_node, _event, effects) => {
+        for (const effect of effects) {
+          if (effect.type === 'repaired') outcomes.push(effect.receipt.outcome)
+        }
+      },
+    })
+    fleet.repair(b!, a!)
+    fleet.repair(b!, a!)
+    fleet.cut(a!, b!)
+    fleet.pass(5_000)
+    assert.deepEqual(outcomes, ['failed', 'failed'])
+  })
+
+  it('refuses writes and drops broadcasts beyond their bounds, however small each of them is', () => {
+    const limits = { ...SETTINGS.limits, writeQueueBytes: 64 * 1024, inboxBytes: 64 * 1024 }
+    const fleet = new Fleet({
+      seed: 1,
+      nodes: 1,
+      settings: { ...SETTINGS, limits },
+      faults: { commitTime: [1_000, 1_000] },
+    })
+    const [node] = fleet.nodes
+    fleet.startAll()
+    let refused = 0
+    fleet.observers.push({
+      after: (_node, _event, effects) => {
+        for (const effect of effects) {
+          if (effect.type === 'written' && !effect.outcome.ok) refused++
+        }
+      },
+    })
+    for (let i = 0; i < 2_000; i++) fleet.write(node!, puts(1, 0))
+    assert.ok(refused > 1_000, `${refused} of 2,000 refused`)
+    const dot = { actor: 'x'.repeat(16), counter: 1 }
+    const deltas = Array.from({ length: 100 }, () => ({ dot, supersedes: [], announcedBytes: 0 }))
+    for (let i = 0; i < 100; i++) {
+      fleet.dispatch(node!, { type: 'gossip', author: 'node9', deltas, bytes: 400 })
+    }
+    assert.ok(node!.live.counters()['gossipDropped']! > 5_000)
+    fleet.pass(5_000)
+    assert.ok(node!.live.idle)
+    fleet.write(node!, puts(1, 0))
+    const before = refused
+    fleet.pass(5_000)
+    assert.equal(refused, before)
+  })
+
   it('asks for a gap although new ones keep showing', () => {
     const repair = { ...SETTINGS.repair, interval: 3_600_000 }
     const fleet = new Fleet({ seed: 1, nodes: 2, settings: { ...SETTINGS, repair } })

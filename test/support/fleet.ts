@@ -262,7 +262,7 @@ export class Fleet {
     }
   }
 
-  /** What the actors of a node begin with. */
+  /** What the actors of a node end with. */
   peerHashOf(node: SimNode): string {
     return toBinary(peerHash(node))
   }
@@ -523,7 +523,7 @@ function describeMutation({ op, key, observed }: LocalMutation): string {
 
 /** A dot, for people: the peer's part and the run's part of the actor are cut short. */
 export function short(dot: { actor: string; counter: number }): string {
-  const hex = Array.from(dot.actor.slice(0, 1) + dot.actor.slice(8, 10), (char) =>
+  const hex = Array.from(dot.actor.slice(8, 9) + dot.actor.slice(0, 2), (char) =>
     char.charCodeAt(0).toString(16).padStart(2, '0'),
   )
   return `${hex.join('')}:${dot.counter}`
