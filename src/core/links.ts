@@ -93,8 +93,8 @@ export class Links {
   down(id: string): void {
     const peer = this.peers.get(id)
     if (peer === undefined) return
-    peer.session?.fail('the link was lost', this.#host.now())
     this.peers.delete(id)
+    peer.session?.fail('the link was lost', this.#host.now())
     this.#neighbours.changed(this.#host.now().mono)
     this.#host.clock.peerGone(id)
   }
@@ -335,7 +335,8 @@ export class Links {
 
   #onFinished(peer: Peer, receipt: Receipt): void {
     const now = this.#host.now()
-    if (peer.session?.tookLarge === true) this.#tellOfLarge(peer)
+    const { session } = peer
+    if (session?.tookLarge === true) this.#tellOfLarge(peer)
     peer.session = undefined
     this.#countSession(receipt)
     this.#keepReceipt(peer, receipt)
@@ -345,6 +346,11 @@ export class Links {
       peer.askAgain = false
       peer.fresh = true
       peer.nextDigestAt = now.mono
+    }
+    if (peer.waiting.length === 0) return
+    // Who asked while a mere comparison was under way gets a session of their own, as long as there is a link.
+    if (session?.thorough !== true && this.peers.get(peer.id) === peer) {
+      return this.#ask(peer, true)
     }
     for (const id of peer.waiting.splice(0)) {
       this.#host.emit({ type: 'repaired', id, peer: peer.id, receipt })

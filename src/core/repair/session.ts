@@ -100,6 +100,7 @@ interface Pull {
 
 export class RepairSession {
   readonly id: number
+  readonly thorough: boolean
   readonly #host: SessionHost
   readonly #options: SessionOptions
   readonly #startedAt: number
@@ -127,6 +128,7 @@ export class RepairSession {
 
   constructor(host: SessionHost, options: SessionOptions, now: Now) {
     this.id = options.id
+    this.thorough = options.thorough
     this.#host = host
     this.#options = options
     this.#now = now
@@ -211,11 +213,11 @@ export class RepairSession {
   #decide(theirs: Digest, mine: Digest): void {
     const comparison = compareDigests(theirs, mine)
     this.#plan = this.#host.compared(theirs, comparison)
-    if (this.#options.thorough && comparison.contextsEqual && !comparison.fingerprintsEqual) {
+    if (this.thorough && comparison.contextsEqual && !comparison.fingerprintsEqual) {
       this.#plan = { pull: false, ranges: 'all' }
     }
     if (!this.#plan.pull) return this.#afterPull()
-    if (!this.#options.thorough && !this.#host.mayPull()) {
+    if (!this.thorough && !this.#host.mayPull()) {
       return this.#end('busy', 'another pull is under way')
     }
     this.#requestPull()
@@ -238,7 +240,7 @@ export class RepairSession {
     const inline = told.actors <= ACTORS_INLINE_MAX
     this.#send('pullRequest', {
       session: this.id,
-      fresh: this.#options.fresh || this.#options.thorough,
+      fresh: this.#options.fresh || this.thorough,
       summary: inline ? new Uint8Array(0) : context.bucketHashes(),
       buckets: new Uint8Array(0),
       context: inline ? encodeContext(new Map(told)) : [],
@@ -285,7 +287,7 @@ export class RepairSession {
     this.#receipt.rounds++
     this.#send('pullRequest', {
       session: this.id,
-      fresh: this.#options.fresh || this.#options.thorough,
+      fresh: this.#options.fresh || this.thorough,
       summary: new Uint8Array(0),
       buckets: packNumbers([...chosen]),
       context: encodeContext(context),
@@ -366,7 +368,7 @@ export class RepairSession {
   }
 
   #afterPull(): void {
-    if (this.#plan.pull && this.#options.thorough && this.#again) {
+    if (this.#plan.pull && this.thorough && this.#again) {
       this.#again = false
       return this.ask()
     }
