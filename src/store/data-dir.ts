@@ -13,8 +13,8 @@
  *
  * Permissions: the directory holds every value and the identity, so it is 0700. One that others may enter is tightened
  * without asking when it is empty or a replica's already, which is how package managers, systemd and container volumes
- * hand directories over. One with other people's files in it is refused instead: to tighten `/tmp` because it was named by
- * mistake would take it from the whole machine.
+ * hand directories over. One with other people's files in it is refused instead: to tighten `/tmp` because it was named
+ * by mistake would take it from the whole machine.
  */
 import { chmod, readFile, readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
@@ -27,7 +27,7 @@ import { openLevelStore } from './level-store.ts'
 import { describeOwner, removeOwner, writeOwner } from './owner.ts'
 import type { Store } from './store.ts'
 
-export const FORMAT_VERSION = 1
+const FORMAT_VERSION = 1
 
 const FORMAT_FILE = 'format'
 const STORE_DIRECTORY = 'store'

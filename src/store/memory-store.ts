@@ -15,7 +15,7 @@ const LOAD_SLICE_RECORDS_MAX = 1024
 const LOAD_SLICE_BYTES_MAX = 256 * 1024
 
 /** Called before each batch becomes part of the disk; what it throws fails the commit, and the batch is lost. */
-export type CommitHook = (batch: StoreBatch, options: { sync: boolean }) => void
+type CommitHook = (batch: StoreBatch, options: { sync: boolean }) => void
 
 export class MemoryDisk {
   /** Keys as text, one character a byte, so that the order of text is the order of bytes. */
