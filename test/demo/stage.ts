@@ -108,11 +108,14 @@ export class Stage {
     args: string[],
     show: (printed: string) => string = (printed) => printed,
   ): Promise<string> {
-    const { stdout } = await promisify(execFile)(
+    const ran = promisify(execFile)(
       process.execPath,
       [path.join(PROJECT_ROOT, 'bin/hearsay'), ...args],
       { env: { PATH: process.env['PATH'], HEARSAY_SOCKET: daemon.socket } },
     )
+    const { stdout } = await ran.catch((error: Error & { stderr: string }) => {
+      throw new Error(`hearsay ${args.join(' ')} on ${daemon.name}: ${error.stderr.trim()}`)
+    })
     screen.command(`${daemon.name}$`, `hearsay ${args.map(quoted).join(' ')}`, show(stdout))
     return stdout
   }
