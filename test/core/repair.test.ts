@@ -4,7 +4,7 @@ import { KEY_BYTES_MAX, makeRegister } from '../../src/core/item.ts'
 import type { NewItem } from '../../src/core/item.ts'
 import type { Delta } from '../../src/core/wire/gossip.ts'
 import type { LocalMutation } from '../../src/core/writes.ts'
-import { binary, Fleet, hash, stateOf, summaryOf } from '../support/fleet.ts'
+import { binary, Fleet, hash, SETTINGS, stateOf, summaryOf } from '../support/fleet.ts'
 import type { SimNode } from '../support/fleet.ts'
 import { FleetChecks } from '../support/fleet-checks.ts'
 import { Seeded } from '../support/seeded.ts'
@@ -139,6 +139,22 @@ describe('repair', () => {
     agree(fleet)
     assert.equal(b!.live.counters()['repairKeysByRangeStep'], 0)
     assert.equal(b!.live.replica.size, 10)
+  })
+
+  it('does not ask a peer that is still far behind what became of keys that it never saw', () => {
+    const repair = { ...SETTINGS.repair, bytesPerSecond: 64 * 1024 }
+    const fleet = new Fleet({ seed: 1, nodes: 2, settings: { ...SETTINGS, repair } })
+    const [a, b] = fleet.nodes
+    for (const node of fleet.nodes) fleet.start(node)
+    for (let i = 0; i < 2_000; i++) {
+      fleet.write(a!, [{ op: 'put', key: binary(`key${i}`), value: new Uint8Array(1_000) }])
+    }
+    fleet.pass(60_000)
+    reconnect(fleet)
+    agree(fleet, 20)
+    assert.ok(fleet.time > 80_000, 'it took long')
+    assert.equal(fleet.history.filter((line) => line.includes('node1 resolve from')).length, 0)
+    assert.equal(b!.live.replica.size, 2_000)
   })
 
   describe('of a large item', () => {

@@ -96,16 +96,20 @@ export function answerRanges(replica: Replica, claims: readonly RangeClaim[]): R
   return answer
 }
 
-/** The asker's next claims after an answer; candidates from listed ranges go into `found`. */
+/**
+ * The asker's next claims after an answer; candidates from listed ranges go into `found`. Of what only the asker has, those
+ * that the answerer may have removed; the others it has not seen yet, and comes for them itself.
+ */
 export function nextClaims(
   replica: Replica,
   answer: readonly RangeClaim[],
   found: Candidates,
+  mayBeRemoved: (item: Item) => boolean,
 ): RangeClaim[] {
   const next: RangeClaim[] = []
   for (const theirs of answer) {
     if (theirs.listed) {
-      compareLists(replica, theirs, found)
+      compareLists(replica, theirs, found, mayBeRemoved)
       continue
     }
     const mine = claim(replica, theirs)
@@ -152,6 +156,7 @@ function compareLists(
   replica: Replica,
   theirs: RangeClaim & { listed: true },
   found: Candidates,
+  mayBeRemoved: (item: Item) => boolean,
 ): void {
   const mine = new Map(itemsOf(replica, theirs).map((item) => [dotText(item), item]))
   for (const { dot, hash } of theirs.entries) {
@@ -164,7 +169,7 @@ function compareLists(
     mine.delete(dotText(dot))
     if (hashPrefix(item) !== hash) found.conflicts.push(dot)
   }
-  for (const item of mine.values()) found.keys.add(item.key)
+  for (const item of mine.values()) if (mayBeRemoved(item)) found.keys.add(item.key)
 }
 
 export function encodeRangeClaims(

@@ -112,6 +112,8 @@ export class RepairSession {
   #pull: Pull | undefined
   /** Buckets that this session has pulled: what they still lack is left to the next session, or it would never end. */
   readonly #bucketsDone = new Set<number>()
+  /** The latest pull of this session: it tells which dots the answerer has seen. */
+  #pulledBefore: Pull | undefined
   /** Over all pulls of this session. */
   readonly #missing = new Map<ActorId, Intervals>()
   #rangeRounds = 0
@@ -361,6 +363,7 @@ export class RepairSession {
     if (pull?.open === undefined) return
     this.#whenCommitted(() => {
       this.#pull = undefined
+      this.#pulledBefore = pull
       if (pull.moreBuckets) return this.#requestPull()
       this.#host.pulled(complete)
       this.#afterPull()
@@ -382,6 +385,7 @@ export class RepairSession {
     const scope = scopeOf(this.#scopeClock)
     const ranges: Range[] = [{ lower: boundAt(0, 0), upper: scope.settledEnd }]
     if (this.#plan.ranges === 'all') {
+      this.#pulledBefore = undefined
       ranges.push({ lower: scope.expiringStart, upper: boundAt(2, 0) })
       ranges.push({ lower: scope.settledEnd, upper: scope.persistentEnd })
     }
@@ -399,7 +403,9 @@ export class RepairSession {
     if (this.#rangeRounds === 0) return
     const answer = decodeRangeClaims(wire)
     if (answer === undefined) return this.#violation('ranges')
-    const next = nextClaims(this.#host.replica, answer, this.#candidates)
+    const pulled = this.#pulledBefore
+    const mayBeRemoved = (dot: Dot): boolean => pulled === undefined || coveredByCtx0(pulled, dot)
+    const next = nextClaims(this.#host.replica, answer, this.#candidates, mayBeRemoved)
     if (next.length > 0 && this.#rangeRounds < RANGE_ROUNDS_MAX) return this.#askRanges(next)
     this.#rangeRounds = 0
     this.#receipt.keysByRangeStep += this.#candidates.keys.size + this.#candidates.dots.length
