@@ -21,6 +21,8 @@ async function writeEverywhere(cluster: Cluster, keys: number): Promise<void> {
 
 interface Traffic {
   published: number
+  messages: number
+  commits: number
   gossip: number
   pulled: number
   itemsPulled: number
@@ -32,6 +34,8 @@ async function trafficOf(nodes: readonly HearsayNode[]): Promise<Traffic> {
     statuses.reduce((total, status) => total + of(status), 0)
   return {
     published: sum(({ transport }) => transport.gossipBytesPublished),
+    messages: sum(({ transport }) => transport.gossipPublished),
+    commits: sum(({ counters }) => counters['commits'] ?? 0),
     gossip: sum(({ transport }) => transport.gossipBytesReceived),
     pulled: sum(({ transport }) => transport.bytesReceived),
     itemsPulled: sum(({ counters }) => counters['repairItemsReceived'] ?? 0),
@@ -73,6 +77,12 @@ export const w3: Workload = {
             '',
             window.wireBytes / payload,
             '≤ 1.5',
+          )
+          note('keys per gossip message', '', keys / (after.messages - before.messages))
+          note(
+            'commits of all nodes per 1,000 keys',
+            '',
+            ((after.commits - before.commits) / keys) * 1000,
           )
           note('gossip payload per key and receiver', 'B', payload / deliveries)
           note('first copies of the gossip', 'of 1', (after.gossip - before.gossip) / payload)
