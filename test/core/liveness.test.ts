@@ -23,7 +23,10 @@ function deafPair(options: Partial<FleetOptions> = {}): Fleet {
   return fleet
 }
 
-describe('liveness', () => {
+describe('liveness', function () {
+  // Bounds what hangs; a slow machine must not fail.
+  this.timeout(120_000)
+
   it('waits for credit without being woken when the budget of repair bytes is spent, too', () => {
     const repair = { ...SETTINGS.repair, bytesPerSecond: 64 * 1024, windowBytes: 64 * 1024 }
     const fleet = deafPair({

@@ -78,7 +78,10 @@ function isWrong(loaded: Loaded | { damage: string[] }, replica: Replica, meta: 
   return !same
 }
 
-describe('records', () => {
+describe('records', function () {
+  // Bounds what hangs; a slow machine must not fail.
+  this.timeout(120_000)
+
   it('bring back, batch by batch, what was in memory', () => {
     fc.assert(
       fc.property(commits, (steps) => {

@@ -102,7 +102,7 @@ function show(title: string, cost: Cost): void {
 }
 
 describe('cost of repair', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
 
   it('equal maps: one digest each way, under 100 bytes', () => {
     const { fleet } = equalMaps(20_000)

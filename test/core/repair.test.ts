@@ -70,7 +70,10 @@ function feed(fleet: Fleet, node: SimNode, deltas: Delta[]): void {
   fleet.pass(20)
 }
 
-describe('repair', () => {
+describe('repair', function () {
+  // Bounds what hangs; a slow machine must not fail.
+  this.timeout(120_000)
+
   it('goes on where it broke off, whichever message was the last', () => {
     for (let seed = 1; seed <= 2; seed++) {
       for (let last = 1; ; last++) {

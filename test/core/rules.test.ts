@@ -47,7 +47,10 @@ function gossipTo(fleet: Fleet, node: SimNode, deltas: Delta[]): void {
   fleet.dispatch(node, { type: 'gossip', author: 'node9', deltas, bytes: 100 })
 }
 
-describe('rules', () => {
+describe('rules', function () {
+  // Bounds what hangs; a slow machine must not fail.
+  this.timeout(120_000)
+
   describe('R7: every start writes under a new actor', () => {
     it('also after a shutdown that lost nothing', () => {
       const fleet = new Fleet({ seed: 1, nodes: 1 })

@@ -163,7 +163,10 @@ function damaged(bytes: Uint8Array, how: Damage): Uint8Array {
   return copy
 }
 
-describe('wire', () => {
+describe('wire', function () {
+  // Bounds what hangs; a slow machine must not fail.
+  this.timeout(120_000)
+
   let captured: Map<LinkType, Captured>
 
   before(() => {
