@@ -100,10 +100,16 @@ export class Ledger {
   }
 
   /** Streams puts of keys that nobody else writes until `more` says no or the stream breaks. */
-  async stream(client: ControlClient, prefix: string, more: () => boolean): Promise<void> {
+  async stream(
+    client: ControlClient,
+    prefix: string,
+    more: () => boolean,
+    valueBytes = 0,
+  ): Promise<void> {
     const sent: Attempt[] = []
     try {
-      for await (const answer of client.write(this.#mutations(client, prefix, more, sent))) {
+      const mutations = this.#mutations(client, prefix, more, sent, valueBytes)
+      for await (const answer of client.write(mutations)) {
         if ('written' in answer) note(sent[answer.line - 1]!, answer.written)
       }
     } catch (error) {
@@ -116,9 +122,11 @@ export class Ledger {
     prefix: string,
     more: () => boolean,
     sent: Attempt[],
+    valueBytes: number,
   ): Generator<Mutation> {
     while (more()) {
-      const attempt = this.#attempt(client, `${prefix}${sent.length}`, this.value(), [])
+      const value = this.value().padEnd(valueBytes, '.')
+      const attempt = this.#attempt(client, `${prefix}${sent.length}`, value, [])
       sent.push(attempt)
       yield { op: 'put', key: bytes(attempt.key), value: bytes(attempt.value!) }
     }
