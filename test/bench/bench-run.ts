@@ -47,7 +47,7 @@ export interface Turn<S extends System> {
   repetition: number
   note: Notes
   /** The usual costs of a window. */
-  costs: (window: Window) => void
+  costs: (window: Window, cpuGoal?: string) => void
 }
 
 export interface Workload {
@@ -92,7 +92,11 @@ export class Bench {
 
   async run(workload: Workload): Promise<void> {
     this.#workload = workload
-    await workload.run(this)
+    try {
+      await workload.run(this)
+    } catch (error) {
+      this.#failed('outside its turns', 'hearsay', 0, error)
+    }
   }
 
   /** Every repetition gives each system one turn, so that a machine which slows down slows all of them. */
@@ -147,17 +151,21 @@ export class Bench {
       this.measurements.push(measurement)
       this.#options.measured(measurement)
     }
-    const costs = (window: Window): void => {
-      note('CPU of all processes', 's', window.cpuSeconds)
+    const costs = (window: Window, cpuGoal?: string): void => {
+      note('CPU of all processes', 's', window.cpuSeconds, cpuGoal)
       note('CPU of the driver', 's', window.driverCpuSeconds)
       note('peak memory of one process', 'MiB', window.peakMiB)
     }
     try {
       await work({ system, repetition, note, costs })
     } catch (error) {
-      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      this.failures.push({ workload, setting, system: system.name, repetition, reason })
+      this.#failed(setting, system.name, repetition, error)
     }
+  }
+
+  #failed(setting: string, system: string, repetition: number, error: unknown): void {
+    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    this.failures.push({ workload: this.#workload!.id, setting, system, repetition, reason })
   }
 }
 

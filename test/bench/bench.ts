@@ -3,22 +3,25 @@
  * etcd and NATS doing the same work.
  *
  *     npm run bench -- [--quick] [--only W1,W3] [--json FILE] [--markdown FILE] [--profile W3 [--profile-dir DIR]]
- *                      [--repetitions N] [--no-rivals] [--no-pin] [--dir DIR]
+ *                      [--repetitions N] [--rivals | --no-rivals] [--no-pin] [--dir DIR]
  *
- * `--quick` takes about two minutes instead of most of an hour, and is for seeing that nothing is broken. `--json -` writes JSON
- * lines to standard output: the machine, every measurement as it is made, every summary, every failure. The tables go to standard output
- * and into the file given with `--markdown`. `--profile` runs one workload of hearsay alone, once, with a CPU profile of the last
- * daemon of each fleet, and prints where its time went while something was measured. `--dir` is where the
- * data directories are: the disk that is measured.
+ * The whole takes an hour or more. `--quick` takes a minute or two: small counts, hearsay alone unless `--rivals` is given, not
+ * pinned; it shows that nothing is broken and where the figures are. `--json` writes JSON lines, to standard output when FILE is
+ * `-`: the machine, every measurement as it is made, every summary, every failure. The tables go to standard output, and
+ * into the file given with `--markdown`. `--profile` runs workloads of hearsay alone, once, with a CPU profile of the
+ * last daemon of each fleet, and prints where its time went while something was measured. `--dir` is where the data
+ * directories are: the disk that is measured.
  *
- * Where it is permitted everything runs in a network namespace of its own, so that nobody else's bytes are counted; where
- * not, the output says so. Everything else on the machine disturbs times. CPU seconds and bytes are disturbed least:
- * trust them most, and ratios between systems of one run before absolute times.
+ * Where it is permitted everything runs in a network namespace of its own, so that nobody else's bytes are counted;
+ * where not, the output says so. Everything else on the machine disturbs times. CPU seconds and bytes are disturbed
+ * least: trust them most, and ratios between systems of one run before absolute times.
  *
  * What the figures mean:
  *
  * - Every figure is `median (minimum–maximum)` over the repetitions, in which the systems take turns.
  * - Keys have 16 bytes and values 256, half noise, half repeating text, unless a workload says otherwise.
+ * - Clients speak through unix sockets, which the loopback device does not count. NATS has none: its wire bytes contain
+ *   what its clients say.
  * - CPU: user and system time of the processes of the fleet, without the driver, from /proc, in steps of 10 ms. The driver is this
  *   process: it makes the load, and on a small machine takes part of it away.
  * - Peak memory: greatest resident size of one process within the window.
@@ -38,10 +41,12 @@ import { parseArgs } from 'node:util'
 import { Bench, summarise } from './bench-run.ts'
 import type { Workload } from './bench-run.ts'
 import { INSIDE, describeMachine, namespaceCommand } from './machine.ts'
+import type { Machine } from './machine.ts'
 import { profileText } from './profile.ts'
 import { Screen } from './screen.ts'
 import { hearsay, profileInto } from './systems/hearsay.ts'
 import { installedRivals } from './systems/rivals.ts'
+import type { System } from './systems/system.ts'
 import { failureText, tableOf } from './tables.ts'
 import { w1 } from './workloads/w1-writes.ts'
 import { w2 } from './workloads/w2-propagation.ts'
@@ -65,6 +70,7 @@ const { values: flags } = parseArgs({
     profile: { type: 'string' },
     'profile-dir': { type: 'string' },
     repetitions: { type: 'string' },
+    rivals: { type: 'boolean', default: false },
     'no-rivals': { type: 'boolean', default: false },
     'no-pin': { type: 'boolean', default: false },
     dir: { type: 'string', default: tmpdir() },
@@ -113,6 +119,13 @@ function useDirectory(): string {
   return directory
 }
 
+function profileDirectory(): string {
+  const directory = flags['profile-dir'] ?? mkdtempSync(path.join(flags.dir, 'hearsay-profile-'))
+  mkdirSync(directory, { recursive: true })
+  profileInto(path.resolve(directory))
+  return directory
+}
+
 function repetitions(): number {
   if (flags.profile !== undefined) return 1
   const wanted = Number(flags.repetitions ?? REPETITIONS)
@@ -120,16 +133,36 @@ function repetitions(): number {
   return wanted
 }
 
+function headText(
+  machine: Machine,
+  systems: readonly Pick<System, 'name' | 'version' | 'durability'>[],
+  settings: { quick: boolean; repetitions: number; pinned: boolean },
+): string {
+  const { cpu, cores, memoryGiB, kernel, node, disk, loadBefore } = machine
+  return [
+    `${cpu}, ${cores} cores, ${memoryGiB} GiB; Linux ${kernel}; Node ${node}; disk: ${disk}; load before: ${loadBefore}.`,
+    `${Object.entries(machine.packages)
+      .map((one) => one.join(' '))
+      .join(', ')}.`,
+    machine.namespace
+      ? 'In a network namespace of its own: wire bytes are exact.'
+      : 'No network namespace of its own could be had: wire bytes contain everything on loopback.',
+    `${settings.quick ? 'Quick: small counts. ' : ''}Repetitions: ${settings.repetitions}; median (minimum–maximum).`,
+    `W1 and W2 ${settings.pinned ? 'also pinned to one core' : 'not pinned'}.`,
+    '',
+    '| system | version | an acknowledged write is |',
+    '|---|---|---|',
+    ...systems.map((one) => `| ${one.name} | ${one.version} | ${one.durability} |`),
+  ].join('\n')
+}
+
 async function main(): Promise<void> {
   const workloads = chosen()
   enterNamespace()
   const directory = useDirectory()
-  const rivals = flags['no-rivals'] || flags.profile !== undefined ? [] : installedRivals()
-  const profiles = flags['profile-dir'] ?? mkdtempSync(path.join(flags.dir, 'hearsay-profile-'))
-  if (flags.profile !== undefined) {
-    mkdirSync(profiles, { recursive: true })
-    profileInto(profiles)
-  } else if (flags['profile-dir'] === undefined) rmSync(profiles, { recursive: true })
+  const alone = flags['no-rivals'] || flags.profile !== undefined || (flags.quick && !flags.rivals)
+  const rivals = alone ? [] : installedRivals()
+  const profiles = flags.profile === undefined ? undefined : profileDirectory()
 
   const screen = new Screen()
   const toStdout = flags.json === '-'
@@ -148,26 +181,18 @@ async function main(): Promise<void> {
   }
 
   const machine = describeMachine(directory)
+  const settings = {
+    quick: flags.quick,
+    repetitions: repetitions(),
+    pinned: !flags['no-pin'] && !flags.quick,
+  }
   const systems = [hearsay, ...rivals].map(({ name, version, durability }) => ({
     name,
     version,
     durability,
   }))
-  const settings = { quick: flags.quick, repetitions: repetitions(), pinned: !flags['no-pin'] }
   json('machine', { ...machine, systems, settings })
-  print(
-    [
-      `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB; Linux ${machine.kernel}; Node ${machine.node}; disk: ${machine.disk}; load before: ${machine.loadBefore}.`,
-      machine.namespace
-        ? 'In a network namespace of its own: wire bytes are exact.'
-        : 'No network namespace of its own could be had: wire bytes contain everything on loopback.',
-      `${settings.quick ? 'Quick: small counts. ' : ''}${settings.repetitions} repetitions, median (minimum–maximum).`,
-      '',
-      '| system | version | an acknowledged write is |',
-      '|---|---|---|',
-      ...systems.map((s) => `| ${s.name} | ${s.version} | ${s.durability} |`),
-    ].join('\n'),
-  )
+  print(headText(machine, systems, settings))
 
   const bench = new Bench({
     quick: flags.quick,
@@ -187,7 +212,7 @@ async function main(): Promise<void> {
       print(failureText(failure))
     }
   }
-  if (flags.profile !== undefined) {
+  if (profiles !== undefined) {
     print(`profiles in ${profiles}\n\n${profileText(profiles)}`)
   }
   if (flags.markdown !== undefined) writeFileSync(flags.markdown, `${markdown.join('\n\n')}\n`)

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, readdirSync, statSync, statfsSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
 import path from 'node:path'
+import { PROJECT_ROOT } from '../support/daemons.ts'
 
 /** `USER_HZ`: the unit of times in /proc, fixed by the kernel's interface to programs. */
 const TICKS_PER_SECOND = 100
@@ -93,10 +94,26 @@ export interface Machine {
   memoryGiB: number
   kernel: string
   node: string
+  /** What costs most, with its version. */
+  packages: Record<string, string>
   /** Where the data directories are. */
   disk: string
   loadBefore: string
   namespace: boolean
+}
+
+const PACKAGES = [
+  'libp2p',
+  '@chainsafe/libp2p-gossipsub',
+  '@chainsafe/libp2p-noise',
+  '@libp2p/yamux',
+  'classic-level',
+  'fastify',
+]
+
+function installedVersion(name: string): string {
+  const file = path.join(PROJECT_ROOT, 'node_modules', name, 'package.json')
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
 export function describeMachine(directory: string): Machine {
@@ -108,6 +125,7 @@ export function describeMachine(directory: string): Machine {
     memoryGiB: Math.round(totalmem() / 1024 ** 3),
     kernel: release(),
     node: process.version,
+    packages: Object.fromEntries(PACKAGES.map((name) => [name, installedVersion(name)])),
     disk: disk.type === TMPFS_MAGIC ? 'tmpfs: in memory, syncing costs nothing' : mount,
     loadBefore: readFileSync('/proc/loadavg', 'utf8').split(' ').slice(0, 3).join(' '),
     namespace: process.env[INSIDE] !== undefined,

@@ -5,6 +5,7 @@
  */
 import { Agent, request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
+import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { freePort } from '../../support/daemons.ts'
 import { Server, versionOf } from './server.ts'
@@ -15,16 +16,24 @@ const base64 = (bytes: string | Uint8Array): string => Buffer.from(bytes).toStri
 /** As the start and the end of a range: everything. */
 const ALL = base64('\0')
 
+/** etcd makes a socket of the name of host and port, in its working directory. */
+const SOCKET = 'client:1'
+
 interface Ports {
   client: number
   peer: number
 }
 
-function post(port: number, path: string, body: object, agent?: Agent): Promise<IncomingMessage> {
+function post(
+  socketPath: string,
+  to: string,
+  body: object,
+  agent?: Agent,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const method = 'POST'
-    const to = { host: '127.0.0.1', port, path, method }
-    const sent = request(agent === undefined ? to : { ...to, agent }, resolve)
+    const options = { socketPath, path: to, method }
+    const sent = request(agent === undefined ? options : { ...options, agent }, resolve)
     sent.on('error', reject)
     sent.end(JSON.stringify(body))
   })
@@ -41,20 +50,18 @@ async function answerOf(answer: IncomingMessage): Promise<Record<string, unknown
 class EtcdNode implements Node {
   readonly name: string
   readonly writable = true
-  readonly #port: number
   readonly #server: Server
   readonly #agent = new Agent({ keepAlive: true })
 
   constructor(name: string, ports: Ports, initialCluster: string) {
     this.name = name
-    this.#port = ports.client
     const client = `http://127.0.0.1:${ports.client}`
     const peer = `http://127.0.0.1:${ports.peer}`
     this.#server = new Server('etcd', (data) => ({
       '--name': name,
       '--data-dir': data,
       '--log-level': 'error',
-      '--listen-client-urls': client,
+      '--listen-client-urls': `${client},unix://${SOCKET}`,
       '--advertise-client-urls': client,
       '--listen-peer-urls': peer,
       '--initial-advertise-peer-urls': peer,
@@ -67,17 +74,21 @@ class EtcdNode implements Node {
     return this.#server.pid
   }
 
+  get #socket(): string {
+    return path.join(this.data, SOCKET)
+  }
+
   get data(): string {
     return this.#server.data
   }
 
   async writer(): Promise<Writer> {
     const agent = new Agent({ keepAlive: true, noDelay: true })
-    const port = this.#port
+    const socket = this.#socket
     return {
       async put({ key, value }) {
         const body = { key: base64(key), value: base64(value) }
-        await answerOf(await post(port, '/v3/kv/put', body, agent))
+        await answerOf(await post(socket, '/v3/kv/put', body, agent))
       },
       async close() {
         agent.destroy()
@@ -87,7 +98,7 @@ class EtcdNode implements Node {
 
   async watch(changed: (key: string) => void): Promise<() => void> {
     const asked = { create_request: { key: ALL, range_end: ALL } }
-    const answer = await post(this.#port, '/v3/watch', asked)
+    const answer = await post(this.#socket, '/v3/watch', asked)
     const lines = createInterface({ input: answer })
     await new Promise<void>((created) => {
       lines.on('line', (line) => {
@@ -107,7 +118,7 @@ class EtcdNode implements Node {
   async keys(): Promise<number | undefined> {
     const asked = { key: ALL, range_end: ALL, count_only: true, serializable: true }
     try {
-      const answer = await answerOf(await post(this.#port, '/v3/kv/range', asked, this.#agent))
+      const answer = await answerOf(await post(this.#socket, '/v3/kv/range', asked, this.#agent))
       return Number(answer['count'] ?? 0)
     } catch {
       return undefined
@@ -117,7 +128,7 @@ class EtcdNode implements Node {
   /** Whether it takes part in a group that has a leader. */
   async ready(): Promise<boolean> {
     try {
-      const status = await answerOf(await post(this.#port, '/v3/maintenance/status', {}))
+      const status = await answerOf(await post(this.#socket, '/v3/maintenance/status', {}))
       return status['leader'] !== undefined && status['leader'] !== '0'
     } catch {
       return false

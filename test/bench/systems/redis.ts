@@ -1,16 +1,18 @@
 /** redis: one primary that takes every write, the other nodes replicas of it. */
+import path from 'node:path'
 import { createClient } from '@redis/client'
 import { freePort } from '../../support/daemons.ts'
 import { Server, versionOf } from './server.ts'
 import { waitFor } from './system.ts'
 import type { Cluster, Node, System, Writer } from './system.ts'
 
+const SOCKET = 's'
+
 type Client = ReturnType<typeof connect>
 
-function connect(port: number) {
-  const client = createClient({
-    socket: { host: '127.0.0.1', port, reconnectStrategy: false, noDelay: true },
-  })
+/** Over the unix socket, so that the loopback device counts what the nodes say to each other and nothing else. */
+function connect(at: string) {
+  const client = createClient({ socket: { path: at, tls: false, reconnectStrategy: false } })
   // What a command meets is told to its caller.
   client.on('error', () => undefined)
   return client
@@ -19,17 +21,16 @@ function connect(port: number) {
 class RedisNode implements Node {
   readonly name: string
   readonly writable: boolean
-  readonly #port: number
   readonly #server: Server
   #asking: Client | undefined
 
   constructor(name: string, port: number, primary: number | undefined, fsync: string) {
     this.name = name
     this.writable = primary === undefined
-    this.#port = port
     const replica = primary === undefined ? {} : { '--replicaof': `127.0.0.1 ${primary}` }
     this.#server = new Server('redis-server', (data) => ({
       '--port': String(port),
+      '--unixsocket': path.join(data, SOCKET),
       '--bind': '127.0.0.1',
       '--dir': data,
       '--save': '',
@@ -45,12 +46,16 @@ class RedisNode implements Node {
     return this.#server.pid
   }
 
+  get #socket(): string {
+    return path.join(this.data, SOCKET)
+  }
+
   get data(): string {
     return this.#server.data
   }
 
   async writer(): Promise<Writer> {
-    const client = await connect(this.#port).connect()
+    const client = await connect(this.#socket).connect()
     return {
       async put({ key, value }) {
         await client.set(key, Buffer.from(value.buffer, value.byteOffset, value.byteLength))
@@ -62,7 +67,7 @@ class RedisNode implements Node {
   }
 
   async watch(changed: (key: string) => void): Promise<() => void> {
-    const client = await connect(this.#port).connect()
+    const client = await connect(this.#socket).connect()
     const channel = '__keyspace@0__:'
     await client.pSubscribe(`${channel}*`, (_event, from) => changed(from.slice(channel.length)))
     return () => client.destroy()
@@ -70,7 +75,7 @@ class RedisNode implements Node {
 
   async keys(): Promise<number | undefined> {
     try {
-      this.#asking ??= await connect(this.#port).connect()
+      this.#asking ??= await connect(this.#socket).connect()
       return await this.#asking.dbSize()
     } catch {
       this.#asking = undefined

@@ -39,7 +39,7 @@ export const w1: Workload = {
     const single = bench.size(500, 5_000)
     const many = bench.size(10_000, 100_000)
     const systems: System[] = [hearsay, ...bench.rivals]
-    await bench.alternatePlaced('', systems, async ({ system, note }) => {
+    await bench.alternatePlaced('one node', systems, async ({ system, note }) => {
       const cluster = await system.open(1)
       try {
         const node = cluster.nodes[0]!

@@ -12,7 +12,7 @@ export const w4: Workload = {
   id: 'W4',
   title: `catch-up of one of ${NODES} nodes, from the start of its process`,
   async run(bench) {
-    const missed = 20_000
+    const missed = bench.size(5_000, 20_000)
     const systems: System[] = [hearsay, ...bench.rivals]
     await bench.alternate(`${missed} keys missed`, systems, async ({ system, note, costs }) => {
       const cluster = await system.open(NODES)

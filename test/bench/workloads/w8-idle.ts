@@ -6,7 +6,7 @@ import { allHold, fill, newPuts } from '../systems/system.ts'
 
 const NODES = 10
 /** Until what the writes set going has come to rest. */
-const REST_MS = 3_000
+const REST_MS = 2_000
 
 const rest = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -14,7 +14,7 @@ export const w8: Workload = {
   id: 'W8',
   title: `an idle fleet of ${NODES}`,
   async run(bench) {
-    const seconds = bench.size(3, 60)
+    const seconds = bench.size(2, 60)
     const cluster = await hearsay.open(NODES)
     try {
       for (const keys of bench.size([0, 5_000], [0, 100_000])) {
