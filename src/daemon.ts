@@ -366,5 +366,6 @@ function written(key: Uint8Array, result: LocalResult): Written {
 }
 
 function receiptView(peer: PeerId, receipt: Receipt): RepairReceipt {
-  return { peer, ...receipt }
+  const { outcome } = receipt
+  return { peer, ...receipt, outcome: outcome === 'postponed' ? 'busy' : outcome }
 }

@@ -37,6 +37,10 @@ export const VERSION_MAX = 1
 const SECOND_ASK_MS = 1_000
 const RETRY_BASE_MS = 500
 const RETRY_MAX_MS = 30_000
+/** While one peer is pulled from, a difference with another is looked at again this often: about the length of a pull. */
+const POSTPONED_RETRY_MS = 500
+/** A peer that has not said hello by then will not. */
+const HELLO_TIMEOUT_MS = 15_000
 /** How long a refused peer is left alone. */
 const REFUSED_RETRY_MS = 60_000
 
@@ -79,7 +83,10 @@ export class Links {
     const now = this.#host.now()
     const asksFirst = this.#host.options.peerId < id
     const wait = asksFirst ? 0 : SECOND_ASK_MS
-    const peer = new Peer(id, this.#answererFor(id), now.mono + wait)
+    const peer = new Peer(id, this.#answererFor(id), {
+      nextDigestAt: now.mono + wait,
+      helloBy: now.mono + HELLO_TIMEOUT_MS,
+    })
     this.peers.set(id, peer)
     this.#send(peer, 'hello', {
       versionMin: VERSION_MIN,
@@ -150,13 +157,17 @@ export class Links {
     const now = this.#host.now()
     const { sessionTimeout } = this.#host.options.settings.repair
     for (const peer of this.peers.values()) {
+      if (peer.hello === undefined) {
+        if (now.mono >= peer.helloBy) this.#violation(peer, 'no hello')
+        continue
+      }
       if (now.mono >= peer.answerer.expiresAt) peer.answerer.expire()
       peer.answerer.pump()
       if (peer.session !== undefined) {
         if (now.mono - peer.session.progressAt >= sessionTimeout) {
           peer.session.fail('no progress', now)
         }
-      } else if (peer.hello !== undefined && now.mono >= peer.nextDigestAt) {
+      } else if (now.mono >= peer.nextDigestAt) {
         this.#ask(peer, false)
       }
     }
@@ -168,7 +179,10 @@ export class Links {
     const gaps = this.#gaps.deadline(this.#host.now().mono)
     let deadline = Math.min(gaps, this.#neighbours.tellAt)
     for (const peer of this.peers.values()) {
-      if (peer.hello === undefined) continue
+      if (peer.hello === undefined) {
+        deadline = Math.min(deadline, peer.helloBy)
+        continue
+      }
       const { sessionTimeout } = this.#host.options.settings.repair
       const at =
         peer.session === undefined ? peer.nextDigestAt : peer.session.progressAt + sessionTimeout
@@ -289,6 +303,7 @@ export class Links {
       replica,
       hash: this.#host.options.hash,
       self: () => this.#self(),
+      mono: () => this.#host.now().mono,
       send: (type, body) => this.#send(peer, type, body),
       submit: (work) => this.#host.submit(work),
       compared: (theirs, comparison) => {
@@ -377,6 +392,8 @@ export class Links {
 
   #waitAfter(peer: Peer, receipt: Receipt): number {
     const { interval, jitter } = this.#host.options.settings.repair
+    if (receipt.outcome === 'postponed')
+      return POSTPONED_RETRY_MS * (0.5 + this.#host.options.random.float())
     if (receipt.outcome === 'busy' || receipt.outcome === 'failed') {
       const wait = Math.min(RETRY_BASE_MS * 2 ** peer.failures++, RETRY_MAX_MS)
       return wait * (0.5 + this.#host.options.random.float())

@@ -28,6 +28,8 @@ export class Peer {
   readonly id: string
   readonly answerer: Answerer
   hello: Hello | undefined
+  /** Monotonic time by which it must have said hello. */
+  readonly helloBy: number
   /** Nonces of the peers to which this one said that it is linked. */
   neighbours: ReadonlySet<string> = new Set()
   session: RepairSession | undefined
@@ -56,10 +58,11 @@ export class Peer {
   #differsSince: number | undefined
   #rangesAt = -Infinity
 
-  constructor(id: string, answerer: Answerer, nextDigestAt: number) {
+  constructor(id: string, answerer: Answerer, times: { nextDigestAt: number; helloBy: number }) {
     this.id = id
     this.answerer = answerer
-    this.nextDigestAt = nextDigestAt
+    this.nextDigestAt = times.nextDigestAt
+    this.helloBy = times.helloBy
   }
 
   /** Takes note of a comparison and says what it calls for. */

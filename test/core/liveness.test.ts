@@ -171,4 +171,18 @@ describe('liveness', function () {
     assert.ok(pulls.length > 0)
     assert.ok(b!.live.replica.context.dots > 1)
   })
+
+  it('lets go of a peer that never says hello', () => {
+    const fleet = new Fleet({ seed: 1, nodes: 1 })
+    fleet.startAll()
+    const engine = fleet.nodes[0]!.live
+    const wall = START_WALL_MS
+    engine.handle({ type: 'linkUp', peer: 'mute' }, { wall, mono: 0 })
+    const due = engine.links.deadline()
+    assert.ok(due > 0 && due <= 60_000, `due at ${due}`)
+    const before = engine.handle({ type: 'tick' }, { wall, mono: due - 1 })
+    assert.ok(!before.some(({ type }) => type === 'disconnect'))
+    const effects = engine.handle({ type: 'tick' }, { wall, mono: due })
+    assert.ok(effects.some((effect) => effect.type === 'disconnect' && effect.peer === 'mute'))
+  })
 })

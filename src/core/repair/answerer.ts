@@ -14,7 +14,7 @@ import { packNumbers, unpackNumbers } from '../wire/numbers.ts'
 import { PullAnswer } from './pull-answer.ts'
 import { answerRanges, decodeRangeClaims, encodeRangeClaims } from './ranges.ts'
 import { answerResolve } from './resolve.ts'
-import { ACTORS_PER_PULL_MAX } from './session.ts'
+import { ACTORS_PER_PULL_MAX } from './pull-ask.ts'
 
 const BUCKET_HASH_BYTES = 8
 /** How long a refused asker should wait, milliseconds, before jitter. */

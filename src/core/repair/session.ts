@@ -14,37 +14,32 @@
  */
 import type { ActorId } from '../bytes.ts'
 import type { Change } from '../change.ts'
-import { BUCKETS, bucketOf } from '../context.ts'
-import type { ContextSnapshot } from '../context.ts'
 import * as intervals from '../intervals.ts'
 import type { Intervals } from '../intervals.ts'
 import type { Dot, Hash } from '../item.ts'
 import { boundAt } from '../replica.ts'
 import type { Replica } from '../replica.ts'
 import type { Now } from '../settings.ts'
-import { decodeActors, decodeContext, decodeRanges, encodeContext } from '../wire/dots.ts'
+import { decodeActors, decodeRanges } from '../wire/dots.ts'
 import type { DotRange } from '../wire/dots.ts'
 import type { LinkBodies, LinkMessage, LinkType } from '../wire/link.ts'
 import type { Chunk, PullBuckets, PullOpen, Ranges, Resolved } from '../wire/messages.ts'
-import { packNumbers, unpackNumbers } from '../wire/numbers.ts'
 import type { Work } from '../work.ts'
 import { compareDigests, decodeDigest, encodeDigest, makeDigest, scopeOf } from './digest.ts'
 import type { Comparison, Digest, Self } from './digest.ts'
 import { applyKeyState, decodeKeyState, dotText } from './key-state.ts'
 import type { KeyState } from './key-state.ts'
+import { PullAsk } from './pull-ask.ts'
 import { decodeRangeClaims, encodeRangeClaims, firstClaims, nextClaims } from './ranges.ts'
 import type { Candidates, Range } from './ranges.ts'
 import { CANDIDATES_MAX, encodeResolve } from './resolve.ts'
 
-/** With more actors than this a pull first compares buckets of actors. */
-export const ACTORS_INLINE_MAX = 256
-/** Actors that one pull speaks of: bounds its opening to some 100 KiB. */
-export const ACTORS_PER_PULL_MAX = 4096
 /** n items take about log16(n) / 2 rounds; more means that the maps move faster than the step. */
 const RANGE_ROUNDS_MAX = 12
 
 export interface Receipt {
-  outcome: 'equal' | 'repaired' | 'busy' | 'failed'
+  /** `postponed`: this daemon is pulling from another peer; `busy`: the peer answers too many already. */
+  outcome: 'equal' | 'repaired' | 'postponed' | 'busy' | 'failed'
   reason?: string
   keysChanged: number
   itemsReceived: number
@@ -65,6 +60,7 @@ export interface SessionHost {
   replica: Replica
   hash: Hash
   self(): Self
+  mono(): number
   send<T extends LinkType>(type: T, body: LinkBodies[T]): number
   submit(work: Work): void
   compared(theirs: Digest, comparison: Comparison): Plan
@@ -88,16 +84,6 @@ export interface SessionOptions {
   inlineBytes: number
 }
 
-interface Pull {
-  /** This replica's context as the request told it. */
-  told: ContextSnapshot
-  buckets: ReadonlySet<number> | undefined
-  /** Buckets that the answerer called equal; of others out of scope nothing is known. */
-  equalBuckets: ReadonlySet<number>
-  moreBuckets: boolean
-  open: Map<ActorId, Intervals> | undefined
-}
-
 export class RepairSession {
   readonly id: number
   readonly thorough: boolean
@@ -109,11 +95,11 @@ export class RepairSession {
   readonly #candidates: Candidates = { keys: new Set(), dots: [], conflicts: [] }
   #asked: { keys: string[]; dots: Dot[] } = { keys: [], dots: [] }
   #plan: Plan = { pull: false, ranges: 'none' }
-  #pull: Pull | undefined
+  #pull: PullAsk | undefined
   /** Buckets that this session has pulled: what they still lack is left to the next session, or it would never end. */
   readonly #bucketsDone = new Set<number>()
   /** The latest pull of this session: it tells which dots the answerer has seen. */
-  #pulledBefore: Pull | undefined
+  #pulledBefore: PullAsk | undefined
   /** Over all pulls of this session. */
   readonly #missing = new Map<ActorId, Intervals>()
   #rangeRounds = 0
@@ -220,7 +206,7 @@ export class RepairSession {
     }
     if (!this.#plan.pull) return this.#afterPull()
     if (!this.thorough && !this.#host.mayPull()) {
-      return this.#end('busy', 'another pull is under way')
+      return this.#end('postponed', 'another pull is under way')
     }
     this.#requestPull()
   }
@@ -229,93 +215,41 @@ export class RepairSession {
 
   #requestPull(): void {
     const { context } = this.#host.replica
-    const told = context.snapshot()
-    const pull: Pull = {
-      told,
-      buckets: undefined,
-      equalBuckets: new Set(),
-      moreBuckets: false,
-      open: undefined,
-    }
-    this.#pull = pull
+    this.#pull = new PullAsk(this.id, this.#options.fresh || this.thorough, context)
     this.#receipt.rounds++
-    const inline = told.actors <= ACTORS_INLINE_MAX
-    this.#send('pullRequest', {
-      session: this.id,
-      fresh: this.#options.fresh || this.thorough,
-      summary: inline ? new Uint8Array(0) : context.bucketHashes(),
-      buckets: new Uint8Array(0),
-      context: inline ? encodeContext(new Map(told)) : [],
-    })
+    this.#send('pullRequest', this.#pull.firstRequest(context))
   }
 
-  /** Takes as many of the differing buckets as one pull may speak of, and leaves the others to the next. */
   #onBuckets(wire: PullBuckets): void {
-    const pull = this.#pull
-    const buckets = unpackNumbers(wire.buckets, BUCKETS)
-    const counts = unpackNumbers(wire.actorCounts, BUCKETS)
-    if (pull === undefined || pull.buckets !== undefined || pull.open !== undefined) return
-    if (buckets === undefined || counts?.length !== buckets.length) {
-      return this.#violation('buckets')
-    }
-    const chosen = new Set<number>()
-    let more = false
-    let actors = 0
-    for (const [index, bucket] of buckets.entries()) {
-      if (bucket >= BUCKETS) return this.#violation('buckets')
-      if (this.#bucketsDone.has(bucket)) continue
-      actors += Math.max(counts[index]!, pull.told.actorsIn(bucket))
-      more = chosen.size > 0 && actors > ACTORS_PER_PULL_MAX
-      if (more) break
-      chosen.add(bucket)
-    }
-    if (chosen.size === 0) {
+    if (this.#pull === undefined || this.#pull.opened) return
+    const request = this.#pull.narrow(wire, this.#bucketsDone)
+    if (request === 'malformed') return this.#violation('buckets')
+    if (request === 'none') {
       this.#pull = undefined
       return this.#afterPull()
     }
-    for (const bucket of chosen) this.#bucketsDone.add(bucket)
-    pull.buckets = chosen
-    pull.moreBuckets = more
-    if (pull.told.actors > ACTORS_INLINE_MAX) {
-      const differing = new Set(buckets)
-      pull.equalBuckets = new Set(
-        Array.from({ length: BUCKETS }, (_, bucket) => bucket).filter((b) => !differing.has(b)),
-      )
-    }
-    const context = new Map<ActorId, Intervals>()
-    for (const bucket of chosen) {
-      for (const [actor, set] of pull.told.bucket(bucket)) context.set(actor, set)
-    }
     this.#receipt.rounds++
-    this.#send('pullRequest', {
-      session: this.id,
-      fresh: this.#options.fresh || this.thorough,
-      summary: new Uint8Array(0),
-      buckets: packNumbers([...chosen]),
-      context: encodeContext(context),
-    })
+    this.#send('pullRequest', request)
   }
 
   #onOpen(wire: PullOpen): void {
-    const open = decodeContext(wire.context)
-    if (open === undefined) return this.#violation('opening')
-    const pull = this.#pull
-    if (pull === undefined || pull.open !== undefined) return
-    pull.open = open
+    if (this.#pull === undefined) return
+    const open = this.#pull.open(wire)
+    if (open === 'malformed') return this.#violation('opening')
     for (const [actor, theirs] of open) {
       const lacking = intervals.subtract(theirs, this.#host.replica.context.get(actor))
       if (lacking.length > 0) this.#missing.set(actor, lacking)
     }
-    this.#host.missing(new Map(this.#missing), !pull.moreBuckets)
+    this.#host.missing(new Map(this.#missing), !this.#pull.moreBuckets)
   }
 
   #onChunk(wire: Chunk, bytes: number): void {
     const pull = this.#pull
-    if (pull?.open === undefined) return
+    if (pull?.opened !== true) return
     const actors = decodeActors(wire.actors)
     const ranges = actors && decodeRanges(wire.ranges, actors)
     if (actors === undefined || ranges === undefined) return this.#violation('chunk')
-    if (!ranges.every((range) => withinOpen(pull, range))) return this.#violation('chunk')
+    if (!ranges.every((range) => pull.admits(range))) return this.#violation('chunk')
     const states: KeyState[] = []
     for (const key of wire.keys) {
       const state = decodeKeyState(key, actors, this.#host.hash)
@@ -323,7 +257,7 @@ export class RepairSession {
       states.push(state)
     }
     this.#submit(bytes, (change) => {
-      this.#takeChunk(change, states, ranges, (dot) => coveredByCtx0(pull, dot))
+      this.#takeChunk(change, states, ranges, (dot) => pull.covers(dot))
       return () => this.#send('credit', { session: this.id, bytes })
     })
   }
@@ -360,7 +294,7 @@ export class RepairSession {
 
   #onPullEnd(complete: boolean): void {
     const pull = this.#pull
-    if (pull?.open === undefined) return
+    if (pull?.opened !== true) return
     this.#whenCommitted(() => {
       this.#pull = undefined
       this.#pulledBefore = pull
@@ -404,7 +338,7 @@ export class RepairSession {
     const answer = decodeRangeClaims(wire)
     if (answer === undefined) return this.#violation('ranges')
     const pulled = this.#pulledBefore
-    const mayBeRemoved = (dot: Dot): boolean => pulled === undefined || coveredByCtx0(pulled, dot)
+    const mayBeRemoved = (dot: Dot): boolean => pulled === undefined || pulled.covers(dot)
     const next = nextClaims(this.#host.replica, answer, this.#candidates, mayBeRemoved)
     if (next.length > 0 && this.#rangeRounds < RANGE_ROUNDS_MAX) return this.#askRanges(next)
     this.#rangeRounds = 0
@@ -471,6 +405,7 @@ export class RepairSession {
       done: (committed) => {
         this.#worksUnderWay--
         if (this.#ended) return
+        this.progressAt = this.#host.mono()
         if (!committed) return this.#end('failed', 'the store failed')
         after()
         this.#continueWhenCommitted()
@@ -503,22 +438,6 @@ export class RepairSession {
     this.#receipt.durationMs = this.#now.mono - this.#startedAt
     this.#host.finished(this.#receipt)
   }
-}
-
-/** The asker knows `ctx0` exactly: a range outside of it is a lie or a fault. */
-function withinOpen(pull: Pull, range: DotRange): boolean {
-  const open = pull.open?.get(range.actor)
-  if (open === undefined) return false
-  return intervals.countWithin(open, range.from, range.to) === range.to - range.from + 1
-}
-
-function coveredByCtx0(pull: Pull, dot: Dot): boolean {
-  const open = pull.open?.get(dot.actor)
-  if (open !== undefined) return intervals.covers(open, dot.counter)
-  const bucket = bucketOf(dot.actor)
-  const known =
-    pull.buckets === undefined || pull.buckets.has(bucket) || pull.equalBuckets.has(bucket)
-  return known && pull.told.covers(dot.actor, dot.counter)
 }
 
 /** A range less some of its dots. */
