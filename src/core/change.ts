@@ -7,6 +7,7 @@
  */
 import type { ActorId } from './bytes.ts'
 import * as intervals from './intervals.ts'
+import { invariant } from './invariant.ts'
 import type { Intervals } from './intervals.ts'
 import { winnerFirst } from './item.ts'
 import type { Dot, Item } from './item.ts'
@@ -75,6 +76,7 @@ export class Change {
 
   /** Adds an item whose dot is not covered, and marks the dot seen: held implies seen. */
   add(item: Item): void {
+    invariant(!this.covers(item.actor, item.counter), 'R3', 'a dot that was seen is added')
     this.added.add(item)
     const byKey = this.#addedByKey.get(item.key)
     if (byKey === undefined) this.#addedByKey.set(item.key, [item])

@@ -19,6 +19,7 @@ import type { ClockState } from './clock.ts'
 import { CompletenessWatch } from './completeness.ts'
 import type { Completeness } from './completeness.ts'
 import type { CoreEffect, CoreEvent, WriteOutcome } from './events.ts'
+import { invariant } from './invariant.ts'
 import { Links } from './links.ts'
 import { Purge } from './purge.ts'
 import { encodeBatch } from './records.ts'
@@ -318,7 +319,9 @@ export class Engine {
     const id = new Uint8Array(16)
     id.set(this.#options.random.bytes(ACTOR_SALT_BYTES))
     id.set(this.#options.peerHash, ACTOR_SALT_BYTES)
-    return { actor: toBinary(id), head: 0 }
+    const actor = toBinary(id)
+    invariant(this.replica.context.get(actor).length === 0, 'R7', 'an actor begins anew')
+    return { actor, head: 0 }
   }
 
   /** The next write begins a new actor; dots of the old one are never given out again (R7, R14). */
@@ -332,6 +335,9 @@ export class Engine {
 
   /** Deltas of one commit travel together. */
   #broadcast(deltas: readonly Delta[]): void {
+    const { context } = this.replica
+    const committed = deltas.every(({ dot }) => context.covers(dot.actor, dot.counter))
+    invariant(committed, 'R6', 'a mutation leaves before it is durable')
     this.#young.add(
       deltas.map((delta) => delta.dot),
       this.#now.mono,

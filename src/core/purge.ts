@@ -3,6 +3,7 @@
  * and not while the clock is in doubt (R12). A purge takes no dot: every replica comes to it by the same rule, and
  * digests leave expired items out, so that replicas which purge at different moments do not differ.
  */
+import { invariant } from './invariant.ts'
 import { boundAt, boundOf, compareBounds } from './replica.ts'
 import type { Bound, Replica } from './replica.ts'
 import type { Item } from './item.ts'
@@ -53,6 +54,8 @@ export class Purge {
       durable: false,
       run: (change) => {
         for (const item of due) {
+          const ripe = item.expiry + this.#settings.skew + this.#settings.grace < now.wall
+          invariant(ripe, 'R12', 'an item is purged before its time')
           if (change.held(item.actor, item.counter) === item) change.remove(item)
         }
       },

@@ -8,6 +8,7 @@
 import { toHex } from './bytes.ts'
 import type { ActorId } from './bytes.ts'
 import type { Change } from './change.ts'
+import { invariant } from './invariant.ts'
 import { compareDots, KEY_BYTES_MAX, makeRegister, nextStamp } from './item.ts'
 import type { Dot, Hash, Item } from './item.ts'
 import { SUPERSEDES_MAX } from './wire/gossip.ts'
@@ -79,7 +80,9 @@ export function applyWrite(
   const results: LocalResult[] = []
   const deltas: Delta[] = []
   for (const mutation of mutations) {
-    results.push(applyOne(change, mutation, writer, wallMs, hash, deltas))
+    const result = applyOne(change, mutation, writer, wallMs, hash, deltas)
+    invariant(result.dot !== undefined || result.superseded === 0, 'R9', 'a removal without a dot')
+    results.push(result)
   }
   return { results, deltas }
 }
