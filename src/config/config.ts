@@ -9,11 +9,13 @@
 import { homedir, hostname } from 'node:os'
 import path from 'node:path'
 
+import type { CoreSettings } from '../core/settings.ts'
+
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-export interface DaemonConfig {
+export interface DaemonConfig extends CoreSettings {
   /** The data directory: identity, store, address book. Created with mode 0700. */
   data: string
   socket: {
@@ -39,47 +41,16 @@ export interface DaemonConfig {
     /** `auto`: readable on a terminal, JSON lines otherwise. */
     pretty: boolean | 'auto'
   }
-  repair: {
-    /** Time between two digest exchanges with one peer. */
-    interval: number
-    /** Fraction of `interval` by which each wait varies, up or down. */
-    jitter: number
-    /** Dots that are missing for less than this are left to gossip. */
-    pullDelay: number
-    /** How long a gap may show before it is asked for. */
-    gapDelay: number
-    /** A session without progress for this long is given up. */
-    sessionTimeout: number
-    /** Bytes of a pull that may be under way to one peer at a time. */
-    windowBytes: number
-    /** Sessions answered at a time; a further asker hears "busy". */
-    sessionsMax: number
-    /** What all answered pulls together may send in a second. */
-    bytesPerSecond: number
-  }
-  gossip: {
+  gossip: CoreSettings['gossip'] & {
     /** False: nothing is broadcast and nothing heard; repair alone carries every change. */
     enabled: boolean
-    /** Largest item that travels inside a broadcast; a larger one is announced and pulled. */
-    inlineBytes: number
     /** gossipsub's periodic tick. */
     heartbeat: number
   }
-  /** Bounds on local writes and on memory. What peers send is bounded by the protocol, not here. */
-  limits: {
-    valueBytes: number
-    siblings: number
-    writeQueueBytes: number
-    inboxBytes: number
+  limits: CoreSettings['limits'] & {
+    /** Keys that changed and that one watcher has not read yet. */
     watchKeys: number
     watchersMax: number
-  }
-  expiry: {
-    /** How far apart the clocks of the fleet may be without alarm. */
-    skew: number
-    /** Further wait between the end of an item's life and its removal from the store. */
-    grace: number
-    purgeInterval: number
   }
   connections: {
     max: number

@@ -3,23 +3,41 @@ import type { Hash } from './item.ts'
 /** What the core can be told. Durations are milliseconds, sizes are bytes. `config/default.yaml` explains each knob. */
 export interface CoreSettings {
   repair: {
+    /** Time between two digest exchanges with one peer. */
     interval: number
+    /** Fraction of `interval` by which each wait varies, up or down. */
     jitter: number
+    /** Dots that are missing for less than this are left to gossip. */
     pullDelay: number
+    /** How long a gap may show before it is asked for. */
     gapDelay: number
+    /** A session without progress for this long is given up. */
     sessionTimeout: number
+    /** Bytes of a pull that may be under way to one peer at a time. */
     windowBytes: number
+    /** Sessions answered at a time; a further asker hears "busy". */
     sessionsMax: number
+    /** What all answered pulls together may send in a second. */
     bytesPerSecond: number
   }
-  gossip: { inlineBytes: number }
+  gossip: {
+    /** Largest item that travels inside a broadcast; a larger one is announced and pulled. */
+    inlineBytes: number
+  }
+  /** Bounds on local writes and on memory. What peers send is bounded by the protocol, not here. */
   limits: {
     valueBytes: number
     siblings: number
     writeQueueBytes: number
     inboxBytes: number
   }
-  expiry: { skew: number; grace: number; purgeInterval: number }
+  expiry: {
+    /** How far apart the clocks of the fleet may be without alarm. */
+    skew: number
+    /** Further wait between the end of an item's life and its removal from the store. */
+    grace: number
+    purgeInterval: number
+  }
 }
 
 /** Time, handed in with every event. The core reads no clock. */
