@@ -196,7 +196,7 @@ export function settingsSchema(base: PathBase) {
     }),
     expiry: section({
       skew: duration('1m', SECOND, DAY),
-      grace: duration('10m', 0, 30 * DAY),
+      grace: duration('10m', MINUTE, 30 * DAY),
       purgeInterval: duration('30s', 100 * MS, DAY),
     }),
     connections: section({

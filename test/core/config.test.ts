@@ -169,7 +169,7 @@ describe('config', () => {
         'limits.watchKeys': ['1', '2', 2],
         'limits.watchersMax': ['1', '2', 2],
         'expiry.skew': ['1s', '2s', 2000],
-        'expiry.grace': ['1s', '2s', 2000],
+        'expiry.grace': ['1m', '2m', 120_000],
         'expiry.purgeInterval': ['1s', '2s', 2000],
         'connections.max': ['2', '3', 3],
         'connections.dialBackoffMax': ['1s', '2s', 2000],
