@@ -39,6 +39,9 @@ export interface Dot {
   counter: number
 }
 
+/** An envelope that has what an item cannot be without. */
+type WholeEnvelope = Envelope & Required<Pick<Envelope, 'actor' | 'key'>>
+
 export class Item implements Dot, Stamp {
   readonly key: string
   readonly field: string
@@ -56,9 +59,10 @@ export class Item implements Dot, Stamp {
   readonly lane3: number
   readonly envelope: Uint8Array
 
-  constructor(fields: Envelope, envelope: Uint8Array, hash: Uint8Array) {
+  constructor(fields: WholeEnvelope, envelope: Uint8Array, hash: Uint8Array) {
+    const { field } = fields
     this.key = toBinary(fields.key)
-    this.field = fields.field.length === 0 ? '' : toBinary(fields.field)
+    this.field = field === undefined || field.length === 0 ? '' : toBinary(field)
     this.actor = toBinary(fields.actor)
     this.counter = fields.counter
     this.kind = fields.kind
@@ -74,7 +78,7 @@ export class Item implements Dot, Stamp {
 
   /** The value's bytes, a view into the envelope. */
   value(): Uint8Array {
-    return Envelope.decode(this.envelope).value
+    return Envelope.decode(this.envelope).value ?? new Uint8Array(0)
   }
 }
 
@@ -85,12 +89,11 @@ export interface NewItem extends Dot, Stamp {
 }
 
 export function makeRegister(item: NewItem, hash: Hash): Item {
-  const fields: Envelope = {
+  const fields: WholeEnvelope = {
     actor: fromBinary(item.actor),
     counter: item.counter,
     kind: KIND_REGISTER,
     key: fromBinary(item.key),
-    field: new Uint8Array(0),
     ms: item.ms,
     tick: item.tick,
     expiry: item.expiry,
@@ -117,14 +120,16 @@ export function decodeItem(bytes: Uint8Array, hash: Hash): Item | undefined {
   return new Item(fields, bytes.slice(), hash(bytes))
 }
 
-function withinBounds(fields: Envelope): boolean {
+function withinBounds(fields: Envelope): fields is WholeEnvelope {
+  const { actor, key, field, value } = fields
   return (
-    fields.actor.length === ACTOR_BYTES &&
+    actor?.length === ACTOR_BYTES &&
     isCounter(fields.counter) &&
-    fields.key.length > 0 &&
-    fields.key.length <= KEY_BYTES_MAX &&
-    fields.field.length <= FIELD_BYTES_MAX &&
-    fields.value.length <= VALUE_BYTES_MAX &&
+    key !== undefined &&
+    key.length > 0 &&
+    key.length <= KEY_BYTES_MAX &&
+    (field === undefined || field.length <= FIELD_BYTES_MAX) &&
+    (value === undefined || value.length <= VALUE_BYTES_MAX) &&
     fields.ms <= MS_MAX &&
     fields.tick <= TICK_MAX &&
     Number.isSafeInteger(fields.expiry)
@@ -163,10 +168,6 @@ function successor(stamp: Stamp): Stamp {
   if (stamp.tick < TICK_MAX) return { ms: stamp.ms, tick: stamp.tick + 1 }
   if (stamp.ms < MS_MAX) return { ms: stamp.ms + 1, tick: 0 }
   return { ms: MS_MAX, tick: TICK_MAX }
-}
-
-export function hashBytes(item: Item): Uint8Array<ArrayBuffer> {
-  return lanesToBytes([item.lane0, item.lane1, item.lane2, item.lane3])
 }
 
 export function lanesToBytes(lanes: readonly number[]): Uint8Array<ArrayBuffer> {

@@ -17,7 +17,7 @@ import { fromBinary, toBinary, toHex } from './bytes.ts'
 import type { Change } from './change.ts'
 import { decodeIntervals, encodeIntervals } from './intervals.ts'
 import * as intervals from './intervals.ts'
-import { ACTOR_BYTES, decodeItem, hashBytes, lane, lanesToBytes } from './item.ts'
+import { ACTOR_BYTES, decodeItem, lane, lanesToBytes } from './item.ts'
 import type { Hash, Item } from './item.ts'
 import { Replica } from './replica.ts'
 import { packNumbers, unpackNumbers } from './wire/numbers.ts'
@@ -210,9 +210,7 @@ export class Loader {
     const item = decodeItem(value.subarray(HASH_BYTES), this.#hash)
     if (item === undefined) return false
     this.#items.push(item)
-    return (
-      sameBytes(hashBytes(item), value.subarray(0, HASH_BYTES)) && sameBytes(itemKey(item), key)
-    )
+    return hasHash(item, value) && hasKey(item, key)
   }
 }
 
@@ -291,6 +289,25 @@ function sumOf(hash: Uint8Array): Sum {
 
 function sameSum(a: Sum, b: Sum): boolean {
   return a.every((value, index) => value === b[index])
+}
+
+/** Compared in place, as is `hasKey`: this runs for every item at start. */
+function hasHash(item: Item, value: Uint8Array): boolean {
+  return (
+    lane(value, 0) === item.lane0 &&
+    lane(value, 4) === item.lane1 &&
+    lane(value, 8) === item.lane2 &&
+    lane(value, 12) === item.lane3
+  )
+}
+
+function hasKey(item: Item, key: Uint8Array): boolean {
+  if (key.length !== 1 + ACTOR_BYTES + 8) return false
+  for (let i = 0; i < ACTOR_BYTES; i++) {
+    if (key[1 + i] !== item.actor.charCodeAt(i)) return false
+  }
+  const high = lane(key, 1 + ACTOR_BYTES) >>> 0
+  return high * 2 ** 32 + (lane(key, 5 + ACTOR_BYTES) >>> 0) === item.counter
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

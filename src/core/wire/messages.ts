@@ -5,15 +5,15 @@ import type { Codec, DecodeOptions } from 'protons-runtime'
 import type { Uint8ArrayList } from 'uint8arraylist'
 
 export interface Envelope {
-  actor: Uint8Array<ArrayBuffer>
+  actor?: Uint8Array<ArrayBuffer>
   counter: number
   kind: number
-  key: Uint8Array<ArrayBuffer>
-  field: Uint8Array<ArrayBuffer>
+  key?: Uint8Array<ArrayBuffer>
+  field?: Uint8Array<ArrayBuffer>
   ms: number
   tick: number
   expiry: number
-  value: Uint8Array<ArrayBuffer>
+  value?: Uint8Array<ArrayBuffer>
 }
 
 export namespace Envelope {
@@ -26,7 +26,7 @@ export namespace Envelope {
           w.fork()
         }
 
-        if ((obj.actor != null && obj.actor.byteLength > 0)) {
+        if (obj.actor != null) {
           w.uint32(10)
           w.bytes(obj.actor)
         }
@@ -41,12 +41,12 @@ export namespace Envelope {
           w.uint32(obj.kind)
         }
 
-        if ((obj.key != null && obj.key.byteLength > 0)) {
+        if (obj.key != null) {
           w.uint32(34)
           w.bytes(obj.key)
         }
 
-        if ((obj.field != null && obj.field.byteLength > 0)) {
+        if (obj.field != null) {
           w.uint32(42)
           w.bytes(obj.field)
         }
@@ -66,7 +66,7 @@ export namespace Envelope {
           w.uint64Number(obj.expiry)
         }
 
-        if ((obj.value != null && obj.value.byteLength > 0)) {
+        if (obj.value != null) {
           w.uint32(74)
           w.bytes(obj.value)
         }
@@ -76,15 +76,11 @@ export namespace Envelope {
         }
       }, (reader, length, opts = {}) => {
         const obj: any = {
-          actor: uint8ArrayAlloc(0),
           counter: 0,
           kind: 0,
-          key: uint8ArrayAlloc(0),
-          field: uint8ArrayAlloc(0),
           ms: 0,
           tick: 0,
-          expiry: 0,
-          value: uint8ArrayAlloc(0)
+          expiry: 0
         }
 
         const end = length == null ? reader.len : reader.pos + length
