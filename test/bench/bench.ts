@@ -216,7 +216,8 @@ async function main(): Promise<void> {
     print(`profiles in ${profiles}\n\n${profileText(profiles)}`)
   }
   if (flags.markdown !== undefined) writeFileSync(flags.markdown, `${markdown.join('\n\n')}\n`)
-  process.exitCode = bench.failures.length === 0 ? 0 : 1
+  // A failed turn may leave connections behind, which would keep this process alive.
+  process.exit(bench.failures.length === 0 ? 0 : 1)
 }
 
 await main()

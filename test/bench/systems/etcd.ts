@@ -9,7 +9,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { freePort } from '../../support/daemons.ts'
 import { Server, versionOf } from './server.ts'
-import { waitFor } from './system.ts'
+import { clusterOf, waitFor } from './system.ts'
 import type { Cluster, Node, System, Writer } from './system.ts'
 
 const base64 = (bytes: string | Uint8Array): string => Buffer.from(bytes).toString('base64')
@@ -159,11 +159,9 @@ export function etcd(): System[] {
         }
         const peers = ports.map(({ peer }, i) => `n${i}=http://127.0.0.1:${peer}`).join()
         const nodes = ports.map((own, i) => new EtcdNode(`n${i}`, own, peers))
-        for (const node of nodes) await waitFor('etcd', () => node.ready(), 60_000)
-        const close = async (): Promise<void> => {
-          await Promise.all(nodes.map((node) => node.stop()))
-        }
-        return { nodes, close }
+        return clusterOf(nodes, async () => {
+          for (const node of nodes) await waitFor('etcd', () => node.ready(), 60_000)
+        })
       },
     },
   ]

@@ -159,9 +159,14 @@ export const hearsay = {
   async open(count: number, settings: Settings = {}): Promise<HearsayCluster> {
     const fleet = new Fleet()
     const last = count - 1
-    const daemons = await fleet.startMany(count, { ...defaults(), ...settings }, (index) =>
-      profiles !== undefined && index === last ? { wrap: profiling(profiles) } : {},
-    )
+    const daemons = await fleet
+      .startMany(count, { ...defaults(), ...settings }, (index) =>
+        profiles !== undefined && index === last ? { wrap: profiling(profiles) } : {},
+      )
+      .catch(async (error: unknown) => {
+        await fleet.close()
+        throw error
+      })
     return {
       fleet,
       nodes: daemons.map((daemon) => new HearsayNode(daemon)),

@@ -5,9 +5,10 @@ import path from 'node:path'
 import { StorageType, jetstreamManager } from '@nats-io/jetstream'
 import { Kvm } from '@nats-io/kv'
 import { connect } from '@nats-io/transport-node'
+import type { NatsConnection } from '@nats-io/transport-node'
 import { freePort } from '../../support/daemons.ts'
 import { Server, versionOf } from './server.ts'
-import { waitFor } from './system.ts'
+import { clusterOf, waitFor } from './system.ts'
 import type { Cluster, Node, System, Writer } from './system.ts'
 
 const BUCKET = 'bench'
@@ -128,27 +129,46 @@ async function open(count: number): Promise<Cluster> {
   }
   const routes = ports.map(({ route }) => route)
   const nodes = ports.map((own, i) => new NatsNode(`n${i}`, own, routes))
-  for (const node of nodes) await waitFor('NATS', () => node.ready(count), 60_000)
-  const connection = await nodes[0]!.connection()
-  // The group that makes streams may need a moment more.
-  await waitFor('a bucket', async () => {
-    try {
-      await new Kvm(connection).create(BUCKET, { replicas: count, storage: StorageType.File })
+  return clusterOf(nodes, () => prepare(nodes))
+}
+
+/** Makes the bucket, with a replica on every node, and waits until all of them follow. */
+async function prepare(nodes: readonly NatsNode[]): Promise<void> {
+  for (const node of nodes) await waitFor('NATS', () => node.ready(nodes.length), 60_000)
+  // The group that makes streams may need a moment more, and so may the port for clients.
+  await waitFor('a bucket', () =>
+    withConnection(nodes[0]!, async (connection) => {
+      await new Kvm(connection).create(BUCKET, {
+        replicas: nodes.length,
+        storage: StorageType.File,
+      })
       return true
-    } catch {
-      return false
-    }
-  })
-  const manager = await jetstreamManager(connection)
-  await waitFor('a leader', async () => {
-    const { cluster } = await manager.streams.info(`KV_${BUCKET}`)
-    return count === 1 || cluster?.replicas?.filter((one) => one.current).length === count - 1
-  })
-  await connection.close()
-  const close = async (): Promise<void> => {
-    await Promise.all(nodes.map((node) => node.stop()))
+    }),
+  )
+  await waitFor('a leader', () =>
+    withConnection(nodes[0]!, async (connection) => {
+      const manager = await jetstreamManager(connection)
+      const { cluster } = await manager.streams.info(`KV_${BUCKET}`)
+      const current = cluster?.replicas?.filter((one) => one.current) ?? []
+      return current.length === nodes.length - 1
+    }),
+  )
+}
+
+/** False when the node refuses. */
+async function withConnection(
+  node: NatsNode,
+  work: (connection: NatsConnection) => Promise<boolean>,
+): Promise<boolean> {
+  let connection: NatsConnection | undefined
+  try {
+    connection = await node.connection()
+    return await work(connection)
+  } catch {
+    return false
+  } finally {
+    await connection?.close()
   }
-  return { nodes, close }
 }
 
 export function nats(): System[] {

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { createClient } from '@redis/client'
 import { freePort } from '../../support/daemons.ts'
 import { Server, versionOf } from './server.ts'
-import { waitFor } from './system.ts'
+import { clusterOf, waitFor } from './system.ts'
 import type { Cluster, Node, System, Writer } from './system.ts'
 
 const SOCKET = 's'
@@ -106,11 +106,9 @@ async function open(count: number, fsync: string): Promise<Cluster> {
   for (let i = 1; i < count; i++) {
     nodes.push(new RedisNode(`replica ${i}`, await freePort(), primary, fsync))
   }
-  const close = async (): Promise<void> => {
-    await Promise.all(nodes.map((node) => node.stop()))
-  }
-  for (const node of nodes) await waitFor('redis', () => node.follows(), 30_000)
-  return { nodes, close }
+  return clusterOf(nodes, async () => {
+    for (const node of nodes) await waitFor('redis', () => node.follows(), 30_000)
+  })
 }
 
 export function redis(): System[] {

@@ -48,6 +48,23 @@ export interface System {
   open(count: number): Promise<Cluster>
 }
 
+/** A fleet of these nodes once it is ready; when that fails, none of them is left running. */
+export async function clusterOf<N extends Node>(
+  nodes: N[],
+  ready: () => Promise<void>,
+): Promise<Cluster<N>> {
+  const close = async (): Promise<void> => {
+    await Promise.all(nodes.map((node) => node.stop()))
+  }
+  try {
+    await ready()
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { nodes, close }
+}
+
 const POLL_MS = 5
 
 /** Waits until `holds` says so. */
