@@ -61,26 +61,36 @@ import { w9 } from './workloads/w9-overwrites.ts'
 const WORKLOADS: readonly Workload[] = [w1, w2, w3, w4, w5, w6, w7, w8, w9]
 const REPETITIONS = 3
 
-const { values: flags } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    json: { type: 'string' },
-    markdown: { type: 'string' },
-    profile: { type: 'string' },
-    'profile-dir': { type: 'string' },
-    repetitions: { type: 'string' },
-    rivals: { type: 'boolean', default: false },
-    'no-rivals': { type: 'boolean', default: false },
-    'no-pin': { type: 'boolean', default: false },
-    dir: { type: 'string', default: tmpdir() },
-  },
-})
-
 function refuse(reason: string): never {
   process.stderr.write(`bench: ${reason}\n`)
   process.exit(2)
 }
+
+function parseFlags() {
+  try {
+    return parseArgs({
+      options: {
+        quick: { type: 'boolean', default: false },
+        only: { type: 'string' },
+        json: { type: 'string' },
+        markdown: { type: 'string' },
+        profile: { type: 'string' },
+        'profile-dir': { type: 'string' },
+        repetitions: { type: 'string' },
+        rivals: { type: 'boolean', default: false },
+        'no-rivals': { type: 'boolean', default: false },
+        'no-pin': { type: 'boolean', default: false },
+        dir: { type: 'string', default: tmpdir() },
+      },
+    }).values
+  } catch (error) {
+    return refuse(
+      `${(error as Error).message}; the header of test/bench/bench.ts explains what there is`,
+    )
+  }
+}
+
+const flags = parseFlags()
 
 /** Starts over inside a network namespace, if that may be had; never returns then. */
 function enterNamespace(): void {
