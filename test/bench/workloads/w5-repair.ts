@@ -28,6 +28,8 @@ const CHANGED = 10
 const REPAIRS_MAX = 100
 /** Range comparison leaves the newest seconds for last; what was written must have settled to be counted as settled. */
 const SETTLE_MS = 6_000
+/** A session that is under way says something within this. */
+const REST_MS = 500
 const keyOf = (i: number): string => `e${String(i).padStart(KEY_BYTES - 1, '0')}`
 
 interface Repair {
@@ -72,6 +74,18 @@ async function repairUntilEqual({ nodes }: HearsayCluster): Promise<Repair> {
     seconds: window.seconds,
     cpuSeconds: window.cpuSeconds,
   }
+}
+
+/** Waits until neither says anything to the other any more. */
+async function atRest({ nodes }: HearsayCluster): Promise<void> {
+  let before = NaN
+  await waitFor('silence', async () => {
+    await new Promise((resolve) => setTimeout(resolve, REST_MS))
+    const { transport } = await nodes[0]!.daemon.client.status()
+    const silent = transport.messagesReceived === before
+    before = transport.messagesReceived
+    return silent
+  })
 }
 
 async function differ({ nodes }: HearsayCluster, from: number): Promise<void> {
@@ -126,6 +140,7 @@ export const w5: Workload = {
         await fill(cluster.nodes[0]!, newPuts('e', keys))
         await allHold(cluster.nodes.slice(0, 1), keys)
         await repairUntilEqual(cluster)
+        await atRest(cluster)
         let next = 0
         await bench.alternate(`${keys} keys`, [hearsay], async ({ note }) => {
           tell(note, 'equal maps', await repairUntilEqual(cluster), { bytes: '≤ 200' })
