@@ -5,7 +5,7 @@
  *     npm run bench -- [--quick] [--only W1,W3] [--json FILE] [--markdown FILE] [--profile W3 [--profile-dir DIR]]
  *                      [--repetitions N] [--rivals | --no-rivals] [--no-pin] [--dir DIR]
  *
- * The whole takes an hour or more. `--quick` takes a minute or two: small counts, hearsay alone unless `--rivals` is given, not
+ * The whole takes an hour or more. `--quick` takes some minutes: small counts, hearsay alone unless `--rivals` is given, not
  * pinned; it shows that nothing is broken and where the figures are. `--json` writes JSON lines, to standard output when FILE is
  * `-`: the machine, every measurement as it is made, every summary, every failure. The tables go to standard output, and
  * into the file given with `--markdown`. `--profile` runs workloads of hearsay alone, once, with a CPU profile of the
