@@ -17,7 +17,7 @@ import { Answerer } from './repair/answerer.ts'
 import { Budget } from './repair/budget.ts'
 import { decodeDigest, encodeDigest, makeDigest } from './repair/digest.ts'
 import type { Digest, Self } from './repair/digest.ts'
-import { RepairSession } from './repair/session.ts'
+import { emptyReceipt, RepairSession } from './repair/session.ts'
 import type { Receipt, SessionHost } from './repair/session.ts'
 import type { Replica } from './replica.ts'
 import type { EngineOptions, Now } from './settings.ts'
@@ -146,7 +146,11 @@ export class Links {
   repair(id: string, command: number): void {
     const peer = this.peers.get(id)
     if (peer?.hello === undefined) {
-      const receipt = emptyReceipt('failed', 'the peer is not connected')
+      const receipt = {
+        ...emptyReceipt(),
+        outcome: 'failed' as const,
+        reason: 'the peer is not connected',
+      }
       return this.#host.emit({ type: 'repaired', id: command, peer: id, receipt })
     }
     peer.waiting.push(command)
@@ -493,18 +497,4 @@ const FOR_ASKER: ReadonlySet<LinkType> = new Set<LinkType>([
 function isForAsker(message: LinkMessage): message is AskerMessage {
   if (message.type === 'sessionEnd') return !message.body.fromAsker
   return FOR_ASKER.has(message.type)
-}
-
-function emptyReceipt(outcome: Receipt['outcome'], reason: string): Receipt {
-  return {
-    outcome,
-    reason,
-    keysChanged: 0,
-    itemsReceived: 0,
-    itemsRemoved: 0,
-    messageBytes: 0,
-    rounds: 0,
-    durationMs: 0,
-    keysByRangeStep: 0,
-  }
 }

@@ -50,6 +50,20 @@ export interface Receipt {
   keysByRangeStep: number
 }
 
+/** Of a session that has done nothing yet. */
+export function emptyReceipt(): Receipt {
+  return {
+    outcome: 'equal',
+    keysChanged: 0,
+    itemsReceived: 0,
+    itemsRemoved: 0,
+    messageBytes: 0,
+    rounds: 0,
+    durationMs: 0,
+    keysByRangeStep: 0,
+  }
+}
+
 /** What to do after a comparison; the peer's history decides, not the session. */
 export interface Plan {
   pull: boolean
@@ -122,16 +136,7 @@ export class RepairSession {
     this.#now = now
     this.#startedAt = now.mono
     this.progressAt = now.mono
-    this.#receipt = {
-      outcome: 'equal',
-      keysChanged: 0,
-      itemsReceived: 0,
-      itemsRemoved: 0,
-      messageBytes: 0,
-      rounds: 0,
-      durationMs: 0,
-      keysByRangeStep: 0,
-    }
+    this.#receipt = emptyReceipt()
   }
 
   /** Begins by asking for the peer's digest. */
