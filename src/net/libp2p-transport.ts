@@ -19,9 +19,11 @@ import { connectFailed, listenFailed } from './connect-errors.ts'
 import { Dialler } from './dialler.ts'
 import { Gossip } from './gossip.ts'
 import { LINK_PROTOCOL, LINK_STREAMS_MAX } from './link.ts'
+import { KeepAlive } from './keep-alive.ts'
 import { Links } from './links.ts'
 import type { Log } from './log.ts'
 import { createNode } from './node.ts'
+import { patientSignal } from './patience.ts'
 import type { Node } from './node.ts'
 import { hearPeers, PEERS_PROTOCOL, peersToTell, tellPeers } from './peer-exchange.ts'
 import { GOSSIP_BYTES_MAX, MESSAGE_BYTES_MAX, zeroCounters } from './transport.ts'
@@ -73,6 +75,7 @@ interface Running {
   dialler: Dialler
   book: AddressBook
   handlers: TransportHandlers
+  keepAlive: KeepAlive
   timers: NodeJS.Timeout[]
 }
 
@@ -147,7 +150,8 @@ class Libp2pTransport implements Transport {
       tuning,
       log,
     })
-    this.#running = { node, links, gossip, dialler, book, handlers, timers: [] }
+    const keepAlive = new KeepAlive(() => node.getConnections(), tuning.pingIntervalMs)
+    this.#running = { node, links, gossip, dialler, book, handlers, keepAlive, timers: [] }
     node.addEventListener('connection:open', ({ detail }) => links.connectionOpened(detail))
     node.addEventListener('connection:close', ({ detail }) => links.connectionClosed(detail))
     node.addEventListener('peer:identify', ({ detail }) => this.#identified(detail))
@@ -244,6 +248,7 @@ class Libp2pTransport implements Transport {
     if (running === undefined) return
     this.#running = undefined
     for (const timer of running.timers) clearInterval(timer)
+    running.keepAlive.stop()
     running.dialler.stop()
     running.links.close()
     await running.node.stop()
@@ -262,9 +267,8 @@ class Libp2pTransport implements Transport {
         const { multiaddr, endpoint, peer } = parseAddress(address)
         return peer === this.self ? endpoint : multiaddr
       })
-      connection = await node.dial(targets, {
-        signal: AbortSignal.timeout(this.#tuning.dialTimeoutMs),
-      })
+      const { signal, clear } = patientSignal(this.#tuning.dialTimeoutMs)
+      connection = await node.dial(targets, { signal }).finally(clear)
     } catch (error) {
       this.#counters.dialsFailed++
       throw error

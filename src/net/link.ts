@@ -8,6 +8,7 @@ import { pipe } from 'it-pipe'
 import type { Connection, Stream } from '@libp2p/interface'
 import { HearsayError } from '../errors.ts'
 import { FRAME_BYTES_MAX, FrameAssembler, splitFrames } from './frames.ts'
+import { patientSignal, patientTimeout } from './patience.ts'
 import { SendQueue } from './send-queue.ts'
 import { read, send } from './streams.ts'
 import type { Lane, TransportCounters } from './transport.ts'
@@ -39,7 +40,7 @@ export class Link {
   readonly #events: LinkEvents
   readonly #counters: TransportCounters
   readonly #queue = new SendQueue()
-  readonly #setupTimer: NodeJS.Timeout
+  readonly #cancelSetup: () => void
   #state: LinkState = 'opening'
   #outbound: Stream | undefined
   #inbound: Stream | undefined
@@ -57,9 +58,8 @@ export class Link {
     this.#tuning = tuning
     this.#counters = counters
     this.#events = events
-    this.#setupTimer = setTimeout(
-      () => this.end('the peer did not open its side of the link'),
-      tuning.linkSetupMs,
+    this.#cancelSetup = patientTimeout(tuning.linkSetupMs, () =>
+      this.end('the peer did not open its side of the link'),
     )
   }
 
@@ -82,9 +82,8 @@ export class Link {
   }
 
   async #openOutbound(): Promise<void> {
-    const stream = await this.connection.newStream(LINK_PROTOCOL, {
-      signal: AbortSignal.timeout(this.#tuning.linkSetupMs),
-    })
+    const { signal, clear } = patientSignal(this.#tuning.linkSetupMs)
+    const stream = await this.connection.newStream(LINK_PROTOCOL, { signal }).finally(clear)
     if (this.#state === 'down') {
       stream.abort(new Error('the link is down'))
       return
@@ -113,7 +112,7 @@ export class Link {
   #upIfOpen(): void {
     if (this.#state !== 'opening') return
     if (this.#outbound === undefined || this.#received === undefined) return
-    clearTimeout(this.#setupTimer)
+    this.#cancelSetup()
     this.#state = 'up'
     this.#upAt = Date.now()
     this.#events.up()
@@ -167,7 +166,7 @@ export class Link {
   /** Ends the link; later calls do nothing. */
   end(reason: string, violation = false): void {
     if (this.#state === 'down') return
-    clearTimeout(this.#setupTimer)
+    this.#cancelSetup()
     this.#state = 'down'
     this.#counters.messagesDropped += this.#queue.messages
     const error = new Error(reason)

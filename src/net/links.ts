@@ -10,6 +10,7 @@ import type { Connection, Stream } from '@libp2p/interface'
 import { Link } from './link.ts'
 import type { LinkTuning } from './link.ts'
 import type { Log } from './log.ts'
+import { patientTimeout } from './patience.ts'
 import type { Lane, PeerId, TransportCounters } from './transport.ts'
 
 export interface LinksTuning extends LinkTuning {
@@ -38,8 +39,8 @@ export interface LinksEvents {
 interface PeerState {
   link: Link | undefined
   failures: number
-  /** Runs until the link is opened again (leader) or must have been (follower). */
-  timer: NodeJS.Timeout | undefined
+  /** Ends the wait until the link is opened again (leader) or must have been (follower). */
+  cancelWait: () => void
   settleTimer: NodeJS.Timeout | undefined
   waiters: Set<Waiter>
 }
@@ -109,18 +110,18 @@ export class Links {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         resolve: () => {
-          clearTimeout(timer)
+          cancel()
           resolve()
         },
         reject: (error) => {
-          clearTimeout(timer)
+          cancel()
           reject(error)
         },
       }
-      const timer = setTimeout(() => {
+      const cancel = patientTimeout(this.#tuning.linkSetupMs, () => {
         state.waiters.delete(waiter)
         reject(new Error(`no link within ${this.#tuning.linkSetupMs / 1000} seconds`))
-      }, this.#tuning.linkSetupMs)
+      })
       state.waiters.add(waiter)
     })
   }
@@ -204,7 +205,7 @@ export class Links {
       state = {
         link: undefined,
         failures: 0,
-        timer: undefined,
+        cancelWait: () => {},
         settleTimer: undefined,
         waiters: new Set(),
       }
@@ -214,14 +215,14 @@ export class Links {
   }
 
   #forget(peer: PeerId, state: PeerState, reason: string): void {
-    clearTimeout(state.timer)
+    state.cancelWait()
     clearTimeout(state.settleTimer)
     this.#peers.delete(peer)
     for (const waiter of state.waiters) waiter.reject(new Error(reason))
   }
 
   #start(peer: PeerId, state: PeerState, connection: Connection): Link {
-    clearTimeout(state.timer)
+    state.cancelWait()
     const link: Link = new Link(connection, this.#tuning, this.#counters, {
       up: () => {
         this.#events.up(peer, connection)
@@ -258,22 +259,23 @@ export class Links {
   #reopenLater(peer: PeerId, state: PeerState): void {
     const delayMs =
       this.#tuning.reopenMs * 2 ** Math.max(0, state.failures - 1) * (0.5 + Math.random())
-    clearTimeout(state.timer)
-    state.timer = setTimeout(() => {
+    state.cancelWait()
+    const timer = setTimeout(() => {
       const connection = this.#open(peer).at(-1)
       if (state.link === undefined && connection !== undefined) {
         this.#start(peer, state, connection).open()
       }
     }, delayMs)
+    state.cancelWait = () => clearTimeout(timer)
   }
 
   #expectLeader(peer: PeerId, state: PeerState): void {
-    clearTimeout(state.timer)
+    state.cancelWait()
     // Longer than the leader's last backoff.
     const delayMs = this.#tuning.linkSetupMs + this.#tuning.reopenMs * 2 ** REOPEN_ATTEMPTS_MAX
-    state.timer = setTimeout(() => {
+    state.cancelWait = patientTimeout(delayMs, () => {
       if (state.link === undefined) this.abortConnections(peer, 'the peer opened no link')
-    }, delayMs)
+    })
   }
 
   /** Leaves one of several connections to a peer. Only the leader does this, so that never both are closed. */

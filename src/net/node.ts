@@ -51,7 +51,14 @@ export function createNode(options: {
     start: false,
     privateKey: options.privateKey,
     addresses: { listen: options.listen, announce: options.announce },
-    transports: [tcp({ backlog: PENDING_CONNECTIONS_MAX })],
+    transports: [
+      tcp({
+        backlog: PENDING_CONNECTIONS_MAX,
+        // Silence is for `keep-alive.ts` to judge: this timer would blame the peer for a pause of ours.
+        inboundSocketInactivityTimeout: 0,
+        outboundSocketInactivityTimeout: 0,
+      }),
+    ],
     connectionEncrypters: options.encrypters,
     streamMuxers: [
       yamux({
@@ -72,11 +79,8 @@ export function createNode(options: {
       // Dialling again is the dialler's.
       reconnectRetries: 0,
     },
-    // The default closes connections whose other end was merely busy for five seconds.
-    connectionMonitor: {
-      pingInterval: tuning.pingIntervalMs,
-      pingTimeout: { minTimeout: tuning.pingIntervalMs },
-    },
+    // Watched by `keep-alive.ts`.
+    connectionMonitor: { enabled: false },
     // By default addresses expire, also of connected peers. The store holds connected peers only; see Libp2pTransport.
     peerStore: { maxAddressAge: Infinity, maxPeerAge: Infinity },
     services: {

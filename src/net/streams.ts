@@ -7,6 +7,7 @@
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import { HearsayError } from '../errors.ts'
+import { patientTimeout } from './patience.ts'
 
 /** A reader asks the peer to pause above the first and to go on below the second, bytes: a quarter of the window. */
 const READ_HIGH_BYTES = 256 * 1024
@@ -30,7 +31,7 @@ export async function send(stream: Stream, chunk: Uint8ArrayList, stallMs: numbe
 function drained(stream: Stream, stallMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = (error?: Error): void => {
-      clearTimeout(timer)
+      cancel()
       stream.removeEventListener('drain', onDrain)
       stream.removeEventListener('close', onClose)
       if (error === undefined) resolve()
@@ -39,10 +40,8 @@ function drained(stream: Stream, stallMs: number): Promise<void> {
     const onDrain = (): void => finish()
     const onClose = (event: StreamCloseEvent): void =>
       finish(event.error ?? new Error('the stream closed'))
-    const timer = setTimeout(
-      () =>
-        finish(new HearsayError('TIMEOUT', `the peer took nothing for ${stallMs / 1000} seconds`)),
-      stallMs,
+    const cancel = patientTimeout(stallMs, () =>
+      finish(new HearsayError('TIMEOUT', `the peer took nothing for ${stallMs / 1000} seconds`)),
     )
     stream.addEventListener('drain', onDrain)
     stream.addEventListener('close', onClose)
