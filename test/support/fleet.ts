@@ -1,30 +1,38 @@
 /**
- * A fleet of engines in one process, on virtual time: the same core as in a daemon, around it a network and disks that
- * misbehave as they are told. Everything is drawn from one seed, so the same seed gives the same events, and `hash`
+ * A fleet of engines in one process, on virtual time: the same core and message codecs as in a daemon, and around them
+ * links (`sim-network.ts`), gossip (`sim-gossip.ts`), disks (`sim-disk.ts`) and clocks (`sim-node.ts`) that misbehave as
+ * they are told. Everything random comes from streams of one seed, so the same seed gives the same events, and `hash`
  * proves it.
  *
- * - Links keep the order of their messages and delay them. A cut link loses what is under way, and each end hears of it
- *   some time later; a *deaf* direction loses messages while the link still looks well. Lost links are dialled again.
- * - Gossip floods over links; each hop may lose, double, delay and so reorder a payload. As in the shell, a payload is
- *   decoded on arrival and neither delivered nor passed on when it is malformed.
- * - A commit takes a while, and may fail: then the node restarts, as the shell reopens its store. A crash loses any number
- *   of the latest batches that were not synced.
+ * As the shell does: a payload is decoded on arrival and neither delivered nor passed on when it is malformed; after a
+ * failed commit the store is opened anew and a new engine takes over the links. A commit takes a while. A crash loses any
+ * number of the latest batches that were not synced.
  */
-import { createHash } from 'node:crypto'
 import { toBinary, toHex } from '../../src/core/bytes.ts'
 import { Engine } from '../../src/core/engine.ts'
 import type { CoreEffect, CoreEvent } from '../../src/core/events.ts'
 import { encodeBirth, Loader } from '../../src/core/records.ts'
+import type { Loaded } from '../../src/core/records.ts'
 import type { CoreSettings, EngineOptions, Now } from '../../src/core/settings.ts'
 import { decodeGossip } from '../../src/core/wire/gossip.ts'
 import { decodeLink } from '../../src/core/wire/link.ts'
 import type { LocalMutation } from '../../src/core/writes.ts'
+import { EventHash } from './event-hash.ts'
 import { EventQueue } from './event-queue.ts'
+import { mangleGossip, mangleLink, ofLaterVersion } from './faulty-peer.ts'
+import { quickHash } from './quick-hash.ts'
 import { Seeded } from './seeded.ts'
-import { SimDisk } from './sim-disk.ts'
+import { SimGossip } from './sim-gossip.ts'
+import type { GossipFaults, GossipHost, Payload } from './sim-gossip.ts'
+import { SimNetwork } from './sim-network.ts'
+import type { LinkFaults, NetworkHost, Span } from './sim-network.ts'
+import { SimNode } from './sim-node.ts'
+
+export { START_WALL_MS } from './sim-node.ts'
+export type { SimNode } from './sim-node.ts'
 
 /** Keyed by nothing: the simulator needs a good hash, not a secret one. */
-export const hash = (bytes: Uint8Array): Uint8Array => createHash('md5').update(bytes).digest()
+export const hash = quickHash
 
 /** The defaults of a daemon, with less memory. */
 export const SETTINGS: CoreSettings = {
@@ -48,15 +56,7 @@ export const SETTINGS: CoreSettings = {
   expiry: { skew: 60_000, grace: 600_000, purgeInterval: 30_000 },
 }
 
-/** From, to: drawn evenly. Milliseconds. */
-export type Span = readonly [number, number]
-
-export interface Faults {
-  linkDelay: Span
-  gossipDelay: Span
-  /** Probabilities, per hop. */
-  gossipLoss: number
-  gossipDuplicate: number
+export interface Faults extends LinkFaults, GossipFaults {
   commitTime: Span
   /** Probability, per commit. */
   commitFailure: number
@@ -64,6 +64,8 @@ export interface Faults {
 
 export const CALM: Faults = {
   linkDelay: [1, 5],
+  linkCut: 0,
+  bandwidth: Infinity,
   gossipDelay: [1, 20],
   gossipLoss: 0,
   gossipDuplicate: 0,
@@ -76,49 +78,10 @@ export interface Observer {
   stopped?(node: SimNode): void
   before?(node: SimNode, event: CoreEvent): void
   after?(node: SimNode, event: CoreEvent, effects: readonly CoreEffect[]): void
+  /** The batch is on disk; the engine has not heard of it yet. */
   committed?(node: SimNode, sync: boolean): void
-}
-
-export class SimNode {
-  readonly index: number
-  readonly id: string
-  readonly disk = new SimDisk()
-  engine: Engine | undefined
-  /** Counts starts: what was scheduled for an earlier run is stale. */
-  run = 0
-  /** What the node's wall clock is ahead of the fleet's time, milliseconds; may be changed at any moment. */
-  wallAhead = 0
-  readonly monoAhead: number
-  tickAt = Infinity
-  readonly gossipSeen = new Set<number>()
-
-  constructor(index: number, monoAhead: number) {
-    this.index = index
-    this.id = `node${index}`
-    this.monoAhead = monoAhead
-  }
-
-  get live(): Engine {
-    if (this.engine === undefined) throw new TypeError(`${this.id} does not run`)
-    return this.engine
-  }
-}
-
-/** The connection of two nodes. `epoch` counts its lives: what is under way when one ends is lost. */
-interface Wire {
-  ends: readonly [SimNode, SimNode]
-  up: boolean
-  epoch: number
-  /** By index of the sending end. */
-  deaf: [boolean, boolean]
-  arrivesAt: [number, number]
-  blocked: boolean
-}
-
-interface Payload {
-  id: number
-  author: string
-  bytes: Uint8Array
+  /** Its message or broadcast was corrupted, or is of a later version. */
+  odd?(node: SimNode): void
 }
 
 export interface FleetOptions {
@@ -128,45 +91,71 @@ export interface FleetOptions {
   faults?: Partial<Faults>
   /** As configured: `first` makes node 0 begin complete. */
   first?: boolean
+  /** Which nodes know each other's addresses; all do when absent. */
+  topology?: (a: SimNode, b: SimNode) => boolean
+  /** Keeps a line for each event; on unless told otherwise. */
+  trace?: boolean
 }
 
-export const START_WALL_MS = 1_700_000_000_000
 const MAP = new Uint8Array(16).fill(7)
-const DETECT_MS: Span = [0, 3_000]
-const REDIAL_MS: Span = [100, 1_000]
 /** More ticks than this at one moment: a deadline that never advances. */
 const TICKS_AT_ONCE_MAX = 100
+/** How the shell waits before it opens a failed store anew. */
+const REOPEN_MIN_MS = 250
+const REOPEN_MAX_MS = 30_000
 
-export class Fleet {
+const EVENT_CODES: Record<CoreEvent['type'], number> = {
+  tick: 1,
+  write: 2,
+  committed: 3,
+  commitFailed: 4,
+  linkUp: 5,
+  linkDown: 6,
+  message: 7,
+  gossip: 8,
+  repair: 9,
+}
+
+export class Fleet implements NetworkHost, GossipHost {
+  readonly seed: number
+  /** For what a test draws by itself. */
   readonly random: Seeded
   readonly nodes: SimNode[]
   readonly settings: CoreSettings
   readonly observers: Observer[] = []
   /** One line for each event, for people. */
   readonly history: string[] = []
+  readonly network: SimNetwork
+  readonly gossip: SimGossip
   faults: Faults
   /** Milliseconds since the start. */
   time = 0
+  events = 0
   readonly #options: FleetOptions
   readonly #queue = new EventQueue()
-  readonly #hash = createHash('sha256')
-  readonly #wires = new Map<string, Wire>()
+  readonly #hash = new EventHash()
+  readonly #disks = new Map<SimNode, Seeded>()
   #ids = 0
   #ticksNow = 0
 
   constructor(options: FleetOptions) {
     this.#options = options
+    this.seed = options.seed
     this.random = new Seeded(options.seed)
     this.settings = options.settings ?? SETTINGS
     this.faults = { ...CALM, ...options.faults }
+    const monos = new Seeded(options.seed, 'mono')
     this.nodes = Array.from(
       { length: options.nodes },
-      (_, index) => new SimNode(index, this.random.int(0, 1_000_000)),
+      (_, index) => new SimNode(index, monos.int(0, 1_000_000)),
     )
     for (const node of this.nodes) {
+      this.#disks.set(node, new Seeded(options.seed, `disk ${node.index}`))
       node.disk.write(encodeBirth(MAP, hash))
       node.disk.sync()
     }
+    this.network = new SimNetwork(this, options.topology ?? (() => true))
+    this.gossip = new SimGossip(this)
   }
 
   // Time.
@@ -196,31 +185,22 @@ export class Fleet {
   }
 
   now(node: SimNode): Now {
-    return {
-      wall: START_WALL_MS + this.time + node.wallAhead,
-      mono: this.time + node.monoAhead,
-    }
+    return node.now(this.time)
   }
 
-  /** Of every event so far and every byte sent. */
+  /** Of every event so far and every byte sent and stored. */
   hash(): string {
-    return this.#hash.copy().digest('hex')
+    return this.#hash.hex()
   }
 
-  note(line: string): void {
-    const text = `${this.time} ${line}`
-    this.history.push(text)
-    this.#hash.update(text)
+  note(line: () => string): void {
+    if (this.#options.trace !== false) this.history.push(`${this.time} ${line()}`)
   }
 
   #step(): void {
     if (this.#queue.nextAt > this.time) this.#ticksNow = 0
     this.time = Math.max(this.time, this.#queue.nextAt)
     this.#queue.pop()?.()
-  }
-
-  #draw(span: Span): number {
-    return this.random.int(span[0], span[1])
   }
 
   // Nodes.
@@ -236,14 +216,14 @@ export class Fleet {
   start(node: SimNode): void {
     const loader = new Loader(hash)
     loader.add(node.disk.records())
-    const loaded = loader.finish()
-    if ('damage' in loaded) throw new Error(`${node.id}: ${loaded.damage.join('; ')}`)
+    const loaded = loader.finish() as Loaded & { damage?: readonly string[] }
+    const damage = loaded.damage ?? []
+    if (damage.length > 0) throw new Error(`${node.id}: ${damage.join('; ')}`)
     node.run++
     node.tickAt = Infinity
-    node.gossipSeen.clear()
-    const now = this.now(node)
-    node.engine = new Engine(this.#engineOptions(node), loaded.replica, loaded.meta, now)
-    this.note(`${node.id} starts with batch ${node.disk.batches}`)
+    node.engine = new Engine(this.#engineOptions(node), loaded.replica, loaded.meta, this.now(node))
+    this.#hash.numbers(this.time, node.index, 0, node.disk.batches)
+    this.note(() => `${node.id} starts with batch ${node.disk.batches}`)
     for (const observer of this.observers) observer.started?.(node, node.disk.batches)
     this.#arm(node)
   }
@@ -252,13 +232,13 @@ export class Fleet {
     return {
       settings: this.settings,
       hash,
-      random: this.random,
+      random: new Seeded(this.seed, `engine ${node.index} ${node.run}`),
       map: MAP,
       peerHash: peerHash(node),
       peerId: node.id,
       name: node.id,
       hasPeers: this.nodes.length > 1,
-      first: this.#options.first !== false && node.index === 0,
+      first: this.#options.first !== false && node.index === 0 && node.run === 1,
     }
   }
 
@@ -268,18 +248,44 @@ export class Fleet {
   }
 
   /** The process dies; its disk keeps the batches up to `kept`, or a random number of them. */
-  crash(node: SimNode, kept = this.random.int(node.disk.durable, node.disk.batches)): void {
+  crash(node: SimNode, kept = this.#kept(node)): void {
     for (const observer of this.observers) observer.stopped?.(node)
     node.engine = undefined
+    node.stopped = undefined
     node.disk.crash(kept)
-    this.note(`${node.id} crashes, batches up to ${kept} are left`)
-    for (const wire of this.#wires.values()) {
-      if (wire.ends.includes(node)) this.#lose(wire, REDIAL_MS)
-    }
+    this.note(() => `${node.id} crashes, batches up to ${kept} are left`)
+    this.network.crashed(node)
+  }
+
+  #kept(node: SimNode): number {
+    return this.#disks.get(node)!.int(node.disk.durable, node.disk.batches)
   }
 
   restart(node: SimNode): void {
-    if (node.engine === undefined) this.start(node)
+    if (node.engine !== undefined) return
+    this.gossip.started(node)
+    this.start(node)
+    this.network.started(node)
+  }
+
+  /** The process gets no time any more, while its clocks go on. */
+  stop(node: SimNode): void {
+    if (!node.awake) return
+    node.stopped = []
+    this.note(() => `${node.id} stops`)
+    this.network.stopped(node)
+  }
+
+  resume(node: SimNode): void {
+    const waiting = node.stopped
+    if (waiting === undefined) return
+    node.stopped = undefined
+    this.note(() => `${node.id} goes on, ${waiting.length} events waited`)
+    const { run } = node
+    for (const event of [...waiting, { type: 'tick' } as const]) {
+      if (node.run === run && node.awake) this.dispatch(node, event)
+    }
+    this.network.started(node)
   }
 
   // Events into the core.
@@ -299,7 +305,13 @@ export class Fleet {
   dispatch(node: SimNode, event: CoreEvent): void {
     const { engine } = node
     if (engine === undefined) return
-    this.note(`${node.id} ${describe(event)}`)
+    if (node.stopped !== undefined) {
+      node.stopped.push(event)
+      return
+    }
+    this.events++
+    this.#hash.numbers(this.time, node.index, EVENT_CODES[event.type])
+    this.note(() => `${node.id} ${describe(event)}`)
     for (const observer of this.observers) observer.before?.(node, event)
     const effects = engine.handle(event, this.now(node))
     for (const observer of this.observers) observer.after?.(node, event, effects)
@@ -315,7 +327,8 @@ export class Fleet {
     this.#queue.push(at, () => {
       if (node.run !== run || node.tickAt !== at) return
       node.tickAt = Infinity
-      if (++this.#ticksNow > TICKS_AT_ONCE_MAX) {
+      if (node.stopped !== undefined) return
+      if (++this.#ticksNow > TICKS_AT_ONCE_MAX * this.nodes.length) {
         throw new Error(`${node.id} asks to be woken again and again at ${this.time}`)
       }
       this.dispatch(node, { type: 'tick' })
@@ -325,176 +338,159 @@ export class Fleet {
   // Effects out of it.
 
   #perform(node: SimNode, effect: CoreEffect): void {
-    if (effect.type === 'send') this.#send(node, effect.peer, effect.bytes)
-    else if (effect.type === 'publish') this.#publish(node, effect.bytes)
-    else if (effect.type === 'commit') {
-      node.disk.write(effect.batch)
-      this.#commit(node, effect.sync)
-    } else if (effect.type === 'disconnect') {
-      const wire = this.#wire(node, this.#named(effect.peer))
-      this.note(`${node.id} disconnects ${effect.peer}: ${effect.reason}`)
-      this.#lose(wire, [effect.retryMs, effect.retryMs])
-    } else if (effect.type === 'fatal') {
-      throw new Error(`${node.id} gave up: ${effect.message}`)
+    switch (effect.type) {
+      case 'send':
+        return this.#send(node, effect.peer, effect.lane, effect.bytes)
+      case 'publish':
+        return this.#publish(node, effect.bytes)
+      case 'commit':
+        for (const { value } of effect.batch.puts) this.#hash.bytes(value)
+        node.disk.write(effect.batch)
+        return this.#commit(node, effect.sync)
+      case 'disconnect':
+        this.note(() => `${node.id} disconnects ${effect.peer}: ${effect.reason}`)
+        return this.network.hangUp(node, this.#named(effect.peer), effect.retryMs)
+      case 'fatal':
+        throw new Error(`${node.id} gave up: ${effect.message}`)
+      case 'log':
+        return this.note(() => `${node.id} ${effect.level}: ${effect.message}`)
+      case 'written':
+        if (!effect.outcome.ok) {
+          const { code } = effect.outcome.refusal
+          this.note(() => `${node.id} refuses write ${effect.id}: ${code}`)
+        }
+        return undefined
+      case 'repaired':
+      case 'changed':
+        return undefined
     }
+  }
+
+  #send(node: SimNode, peer: string, lane: 'control' | 'bulk', message: Uint8Array): void {
+    let bytes = message
+    const random = this.#disks.get(node)!
+    if (node.ahead) bytes = ofLaterVersion(bytes)
+    if (node.corrupts > 0 && random.chance(node.corrupts)) {
+      bytes = mangleLink(bytes, random)
+      for (const observer of this.observers) observer.odd?.(node)
+    }
+    this.#hash.bytes(bytes)
+    this.network.send(node, this.#named(peer), lane, bytes)
+  }
+
+  #publish(node: SimNode, payload: Uint8Array): void {
+    let bytes = payload
+    const random = this.#disks.get(node)!
+    if (node.corrupts > 0 && random.chance(node.corrupts)) {
+      bytes = mangleGossip(bytes, random)
+      for (const observer of this.observers) observer.odd?.(node)
+    }
+    this.#hash.bytes(bytes)
+    this.gossip.publish(node, bytes)
   }
 
   #commit(node: SimNode, sync: boolean): void {
     const { run } = node
-    const fails = this.random.chance(this.faults.commitFailure)
-    this.schedule(this.#draw(this.faults.commitTime), () => {
+    const random = this.#disks.get(node)!
+    const fails = random.chance(this.faults.commitFailure)
+    const [least, most] = this.faults.commitTime
+    this.schedule(random.int(least, most), () => {
       if (node.run !== run || node.engine === undefined) return
-      if (fails) {
-        this.dispatch(node, { type: 'commitFailed', message: 'the disk failed' })
-        this.crash(node)
-        return this.schedule(this.#draw(REDIAL_MS), () => this.restart(node))
-      }
+      if (fails || node.disk.full) return this.#commitFailed(node)
       if (sync) node.disk.sync()
       for (const observer of this.observers) observer.committed?.(node, sync)
       this.dispatch(node, { type: 'committed' })
     })
   }
 
+  /** The engine lives on until the store is open again; what the disk holds is known then. */
+  #commitFailed(node: SimNode): void {
+    this.dispatch(node, { type: 'commitFailed', message: 'the disk failed' })
+    const { run } = node
+    const reopenIn = (wait: number): void =>
+      this.schedule(wait, () => {
+        if (node.run !== run || node.engine === undefined) return
+        if (node.disk.full || node.stopped !== undefined) {
+          return reopenIn(Math.min(2 * wait, REOPEN_MAX_MS))
+        }
+        this.#reopen(node)
+      })
+    reopenIn(REOPEN_MIN_MS)
+  }
+
+  #reopen(node: SimNode): void {
+    for (const observer of this.observers) observer.stopped?.(node)
+    node.disk.crash(this.#kept(node))
+    this.note(() => `${node.id} opens its store anew`)
+    this.start(node)
+    for (const peer of this.network.peersOf(node)) {
+      this.dispatch(node, { type: 'linkUp', peer: peer.id })
+    }
+  }
+
   // Links.
 
   connect(a: SimNode, b: SimNode): void {
-    const wire = this.#wire(a, b)
-    wire.blocked = false
-    if (wire.up || a.engine === undefined || b.engine === undefined) return
-    wire.up = true
-    wire.deaf = [false, false]
-    wire.epoch++
-    this.note(`link ${a.id}-${b.id} up`)
-    this.dispatch(a, { type: 'linkUp', peer: b.id })
-    this.dispatch(b, { type: 'linkUp', peer: a.id })
+    this.network.connect(a, b)
   }
 
-  /** Cuts the link and keeps it from coming back before `connect`. */
   cut(a: SimNode, b: SimNode): void {
-    const wire = this.#wire(a, b)
-    wire.blocked = true
-    this.#lose(wire, REDIAL_MS)
+    this.network.cut(a, b)
   }
 
-  /** Loses what `from` sends to `to`, until the link comes up anew. */
   deafen(from: SimNode, to: SimNode): void {
-    const wire = this.#wire(from, to)
-    wire.deaf[from === wire.ends[0] ? 0 : 1] = true
-    this.note(`link ${from.id}-${to.id} deaf`)
+    this.network.deafen(from, to)
   }
 
-  /** The link breaks now and is dialled again soon. */
   drop(a: SimNode, b: SimNode): void {
-    this.#lose(this.#wire(a, b), REDIAL_MS)
+    this.network.drop(a, b)
   }
 
-  linked(a: SimNode, b: SimNode): boolean {
-    return this.#wire(a, b).up
-  }
-
-  /** No more faults: everything runs, everything is linked. */
+  /** No more faults: what ran before runs, what can be linked is. */
   heal(): void {
-    this.note('heal')
+    this.note(() => 'heal')
     this.faults = { ...CALM }
-    for (const node of this.nodes) this.restart(node)
-    for (const wire of this.#wires.values()) {
-      wire.blocked = false
-      if (wire.deaf[0] || wire.deaf[1]) this.#lose(wire, REDIAL_MS)
-      if (!wire.up) this.#redial(wire, REDIAL_MS)
+    for (const node of this.nodes) {
+      node.disk.full = false
+      node.corrupts = 0
+      node.clockRight()
+      this.resume(node)
+      if (node.run > 0) this.restart(node)
     }
-  }
-
-  #wire(a: SimNode, b: SimNode): Wire {
-    const ends: readonly [SimNode, SimNode] = a.index < b.index ? [a, b] : [b, a]
-    const name = `${ends[0].index}-${ends[1].index}`
-    let wire = this.#wires.get(name)
-    if (wire === undefined) {
-      wire = { ends, up: false, epoch: 0, deaf: [false, false], arrivesAt: [0, 0], blocked: false }
-      this.#wires.set(name, wire)
-    }
-    return wire
-  }
-
-  /** Both ends hear of it after a while; when both have, it is dialled again. */
-  #lose(wire: Wire, redial: Span): void {
-    if (!wire.up) return
-    const epoch = ++wire.epoch
-    const [a, b] = wire.ends
-    this.note(`link ${a.id}-${b.id} lost`)
-    const waits = wire.ends.map(() => this.#draw(DETECT_MS))
-    wire.up = false
-    wire.ends.forEach((node, end) => {
-      const { run } = node
-      this.schedule(waits[end]!, () => {
-        if (node.run !== run || wire.epoch !== epoch) return
-        this.dispatch(node, { type: 'linkDown', peer: wire.ends[1 - end]!.id })
-      })
-    })
-    this.schedule(Math.max(...waits), () => this.#redial(wire, redial))
-  }
-
-  #redial(wire: Wire, wait: Span): void {
-    const { epoch } = wire
-    this.schedule(this.#draw(wait), () => {
-      if (wire.up || wire.blocked || wire.epoch !== epoch) return
-      this.connect(...wire.ends)
-      if (!wire.up) this.#redial(wire, REDIAL_MS)
-    })
-  }
-
-  #send(node: SimNode, to: string, bytes: Uint8Array): void {
-    const peer = this.#named(to)
-    const wire = this.#wire(node, peer)
-    this.#hash.update(bytes)
-    const end = node === wire.ends[0] ? 0 : 1
-    if (!wire.up || wire.deaf[end]) return
-    const at = Math.max(this.time + this.#draw(this.faults.linkDelay), wire.arrivesAt[end])
-    wire.arrivesAt[end] = at
-    const { epoch } = wire
-    this.#queue.push(at, () => {
-      if (wire.epoch === epoch) this.dispatch(peer, { type: 'message', peer: node.id, bytes })
-    })
+    this.network.heal()
   }
 
   #named(id: string): SimNode {
     return this.nodes[Number(id.slice('node'.length))]!
   }
 
-  // Gossip.
+  // What the network and gossip ask for.
 
-  #publish(node: SimNode, bytes: Uint8Array): void {
-    this.#hash.update(bytes)
-    const payload = { id: ++this.#ids, author: node.id, bytes }
-    node.gossipSeen.add(payload.id)
-    this.#forward(node, payload)
+  changed(a: SimNode, b: SimNode): void {
+    this.gossip.linksChanged(a)
+    this.gossip.linksChanged(b)
   }
 
-  #forward(node: SimNode, payload: Payload): void {
-    const { gossipLoss, gossipDuplicate, gossipDelay } = this.faults
-    for (const to of this.nodes) {
-      if (to === node || !this.#hears(node, to)) continue
-      if (this.random.chance(gossipLoss)) continue
-      const copies = this.random.chance(gossipDuplicate) ? 2 : 1
-      for (let copy = 0; copy < copies; copy++) {
-        this.schedule(this.#draw(gossipDelay), () => this.#arrive(to, payload, copy > 0))
-      }
-    }
+  hears(from: SimNode, to: SimNode): boolean {
+    return this.network.hears(from, to)
   }
 
-  #hears(from: SimNode, to: SimNode): boolean {
-    const wire = this.#wire(from, to)
-    return wire.up && !wire.deaf[from === wire.ends[0] ? 0 : 1]
+  linked(a: SimNode, b: SimNode): boolean {
+    return this.network.linked(a, b)
   }
 
-  /** A forced copy gets past the memory of what was seen, as one does that comes much later. */
-  #arrive(node: SimNode, { id, author, bytes }: Payload, forced: boolean): void {
-    if (node.engine === undefined || (node.gossipSeen.has(id) && !forced)) return
-    const first = !node.gossipSeen.has(id)
-    node.gossipSeen.add(id)
+  peersOf(node: SimNode): SimNode[] {
+    return this.network.peersOf(node)
+  }
+
+  take(node: SimNode, { author, bytes }: Payload): 'forward' | 'ignore' | 'reject' {
     const deltas = decodeGossip(bytes, hash)
-    if (deltas === undefined) return this.note(`${node.id} refuses gossip`)
-    this.dispatch(node, { type: 'gossip', author, deltas, bytes: bytes.length })
-    if (first && node.live.links.needsForwarding(author)) this.#forward(node, { id, author, bytes })
+    if (deltas === undefined) {
+      this.note(() => `${node.id} refuses gossip`)
+      return 'reject'
+    }
+    this.dispatch(node, { type: 'gossip', author: author.id, deltas, bytes: bytes.length })
+    return node.engine?.links.needsForwarding(author.id) === true ? 'forward' : 'ignore'
   }
 }
 

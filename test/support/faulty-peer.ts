@@ -1,0 +1,52 @@
+/**
+ * What a faulty or later peer sends.
+ *
+ * The transport authenticates every byte, so what is corrupted on the way ends the connection. Corrupted messages come from
+ * a peer whose memory or code is broken, and nothing tells a lie that is well formed from the truth. So what is sent here
+ * instead of a message is always malformed, and must be refused, whole, and healed.
+ */
+import { decodeGossip } from '../../src/core/wire/gossip.ts'
+import { decodeLink } from '../../src/core/wire/link.ts'
+import { quickHash } from './quick-hash.ts'
+import type { Seeded } from './seeded.ts'
+
+const TRIES = 8
+/** A field of number 100 with two bytes in it: later versions may add such. */
+const UNKNOWN_FIELD = [0xa2, 0x06, 0x02, 0x07, 0x07]
+
+export function mangleLink(bytes: Uint8Array, random: Seeded): Uint8Array {
+  for (let i = 0; i < TRIES; i++) {
+    const mangled = mangle(bytes, random)
+    if (decodeLink(mangled) === 'malformed') return mangled
+  }
+  // A digest that ends in the middle of a varint.
+  return Uint8Array.of(3, 0x08, 0x80)
+}
+
+export function mangleGossip(bytes: Uint8Array, random: Seeded): Uint8Array {
+  for (let i = 0; i < TRIES; i++) {
+    const mangled = mangle(bytes, random)
+    if (decodeGossip(mangled, quickHash) === undefined) return mangled
+  }
+  return Uint8Array.of(0x0a, 0x7f)
+}
+
+function mangle(bytes: Uint8Array, random: Seeded): Uint8Array {
+  const kind = random.int(0, 3)
+  if (kind === 0) return bytes.slice(0, random.int(0, bytes.length - 1))
+  if (kind === 1) return random.bytes(random.int(1, 64))
+  const mangled = bytes.slice()
+  const flips = kind === 2 ? 1 : random.int(2, 16)
+  for (let i = 0; i < flips; i++) {
+    mangled[random.int(0, mangled.length - 1)]! ^= 1 << random.int(0, 7)
+  }
+  return mangled
+}
+
+/** The same message as a version ahead may send it: with a field that this one does not know. */
+export function ofLaterVersion(bytes: Uint8Array): Uint8Array {
+  const later = new Uint8Array(bytes.length + UNKNOWN_FIELD.length)
+  later.set(bytes)
+  later.set(UNKNOWN_FIELD, bytes.length)
+  return later
+}
