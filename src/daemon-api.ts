@@ -109,6 +109,18 @@ export interface PeerStatus extends Neighbour {
   lastReceipt?: RepairReceipt
 }
 
+/** Records of the store were lost to damage. */
+export interface StoreLoss {
+  /** When it was found, wall-clock milliseconds. */
+  at: number
+  /** Whether every connected peer has given what it had since; what none of them had stays lost. */
+  madeUp: boolean
+  /** Items that were written and were not there; absent when an earlier run found the loss, as is `damage`. */
+  items?: number
+  /** What was found, for people. */
+  damage?: string[]
+}
+
 export interface Status {
   version: string
   name: string
@@ -126,7 +138,7 @@ export interface Status {
   digest: DigestView
   context: { actors: number; dots: number; gaps: number; dotsLost: number }
   clock: { doubt: boolean; reason?: string }
-  store: { sizeBytes: number; failing?: string }
+  store: { sizeBytes: number; failing?: string; loss?: StoreLoss }
   memory: { rssBytes: number }
   peers: PeerStatus[]
   counters: Record<string, number>

@@ -67,7 +67,7 @@ export async function createDaemon(config: DaemonConfig, options: DaemonOptions)
     await book.close()
     const peerId = peerIdFromPrivateKey(data.identity).toString()
     const engineOptions = engineOptionsOf(config, cluster, peerId, hasPeers)
-    const engine = await loadEngine(data, engineOptions)
+    const loaded = await loadEngine(data, engineOptions, options.log)
     const transport = createLibp2pTransport({
       privateKey: data.identity,
       listen: config.listen,
@@ -84,7 +84,7 @@ export async function createDaemon(config: DaemonConfig, options: DaemonOptions)
       },
     })
     const daemon = new RunningDaemon({ config, options, cluster, data, engineOptions, transport })
-    await daemon.start(engine)
+    await daemon.start(loaded)
     return daemon
   } catch (error) {
     await data.close()
@@ -141,7 +141,7 @@ class RunningDaemon implements Daemon {
     this.#watchers = new Watchers(parts.config.limits, (key) => this.#read(key))
   }
 
-  async start(engine: ConstructorParameters<typeof CoreDriver>[1]): Promise<void> {
+  async start(loaded: ConstructorParameters<typeof CoreDriver>[1]): Promise<void> {
     const { config, options, data, engineOptions, transport } = this.#parts
     const { log } = options
     this.#driver = new CoreDriver(
@@ -156,7 +156,7 @@ class RunningDaemon implements Daemon {
         changed: (keys) => this.#watchers.changed(keys),
         fatal: (error) => this.#fatal(error),
       },
-      engine,
+      loaded,
     )
     try {
       await transport.start({
@@ -254,12 +254,23 @@ class RunningDaemon implements Daemon {
       store: {
         sizeBytes: await data.store.sizeBytes(),
         ...(storeFailed === undefined ? {} : { failing: storeFailed }),
+        ...this.#lossView(),
       },
       memory: { rssBytes: process.memoryUsage.rss() },
       peers: this.peers(),
       counters: { ...engine.counters(), watchers: this.#watchers.count },
       transport: transport.counters(),
     }
+  }
+
+  /** Also of a loss that an earlier run found and that is not made up for yet. */
+  #lossView(): Pick<Status['store'], 'loss'> {
+    const { loss, engine } = this.#driver
+    const { lossAt } = engine
+    const at = loss?.at ?? lossAt
+    if (at === 0) return {}
+    const found = loss === undefined ? {} : { items: loss.items, damage: [...loss.damage] }
+    return { loss: { at, madeUp: lossAt === 0, ...found } }
   }
 
   peers(): PeerStatus[] {

@@ -65,6 +65,7 @@ function agreement(peers: number): string {
 function problemsOf(status: Status, now: number): string[] {
   return [
     ...storeProblem(status),
+    ...storeLossProblem(status, now),
     ...completenessProblem(status, now),
     ...cutOffProblem(status),
     ...silenceProblem(status),
@@ -79,6 +80,21 @@ function storeProblem({ store, dataDir }: Status): string[] {
   return [
     `The store has failed: ${store.failing}. Writes are refused; reads go on. Look at the disk of ${dataDir} ` +
       '(full? read-only? broken?), then restart hearsayd.',
+  ]
+}
+
+/** While it lasts, and after that for as long as this run tells of it: the damage had a cause. */
+function storeLossProblem({ store, dataDir }: Status, now: number): string[] {
+  const { loss } = store
+  if (loss === undefined) return []
+  const items = loss.items ?? 0
+  const lost = items === 0 ? 'Records' : count(items, 'value')
+  const state = loss.madeUp
+    ? 'Connected peers have given all they have since.'
+    : 'What peers have is coming back; what is absent until then is not deleted.'
+  return [
+    `${lost} of the store were damaged when it was read, ${instant(loss.at, now)}. ${state} What was written here and had ` +
+      `reached no peer by then is lost. Look at the disk; the damaged store is kept in ${dataDir}/store.damaged.`,
   ]
 }
 

@@ -137,6 +137,11 @@ const Peer = object(
 const Cluster = object({ id: text, local: flag })
 const addresses = { type: 'array', items: text }
 
+const StoreLoss = object(
+  { at: wallClock, madeUp: flag, items: count, damage: { type: 'array', items: text } },
+  ['items', 'damage'],
+)
+
 const Status = object(
   {
     version: text,
@@ -154,7 +159,7 @@ const Status = object(
     digest: object({ context: hex32, fingerprint: hex32, dots: count, items: count }),
     context: object({ actors: count, dots: count, gaps: count, dotsLost: count }),
     clock: object({ doubt: flag, reason: text }, ['reason']),
-    store: object({ sizeBytes: count, failing: text }, ['failing']),
+    store: object({ sizeBytes: count, failing: text, loss: ref('StoreLoss') }, ['failing', 'loss']),
     memory: object({ rssBytes: count }),
     peers: { type: 'array', items: ref('Peer') },
     counters: { type: 'object', additionalProperties: { type: 'number' } },
@@ -189,6 +194,7 @@ const named: Record<string, object> = {
   Receipt,
   Peer,
   Cluster,
+  StoreLoss,
   Status,
   Identity,
   Readiness,

@@ -21,6 +21,7 @@ import type { Completeness } from './completeness.ts'
 import type { CoreEffect, CoreEvent, WriteOutcome } from './events.ts'
 import { invariant } from './invariant.ts'
 import { Links } from './links.ts'
+import { LossWatch } from './loss.ts'
 import { Purge } from './purge.ts'
 import { encodeBatch } from './records.ts'
 import type { Meta } from './records.ts'
@@ -58,6 +59,7 @@ export class Engine {
   readonly #clock: ClockWatch
   readonly #completeness: CompletenessWatch
   readonly #links: Links
+  readonly #loss: LossWatch
   readonly #purge: Purge
   readonly #young: Young
   readonly #queue: Work[] = []
@@ -77,7 +79,8 @@ export class Engine {
     this.#meta = { ...meta }
     this.#now = now
     const { settings } = options
-    const begins = !options.hasPeers || (options.first && meta.completeAsOf === 0)
+    const isNew = meta.completeAsOf === 0 && meta.lossAt === 0
+    const begins = !options.hasPeers || (options.first && isNew)
     this.#clock = new ClockWatch(settings.expiry.skew, options.hasPeers, now, meta.clock)
     this.#completeness = new CompletenessWatch(meta.completeAsOf, begins)
     if (begins) this.#completeness.confirm(now.wall, now.mono)
@@ -97,6 +100,8 @@ export class Engine {
       count: (name, by) => this.#count(name, by),
       retireActor: (reason) => this.#retireActor(reason),
     })
+    const { hasPeers } = options
+    this.#loss = new LossWatch(meta.lossAt, { replica, peers: this.#links.peers, hasPeers })
   }
 
   handle(event: CoreEvent, now: Now): CoreEffect[] {
@@ -141,6 +146,11 @@ export class Engine {
   /** Held items that are hidden because they have expired. */
   itemsExpired(wall: number): number {
     return this.replica.sum(boundAt(1, 0), boundAt(1, Math.floor(wall) + 1)).count
+  }
+
+  /** Wall clock at which records were found to be lost that are not made up for yet; 0 when there are none. */
+  get lossAt(): number {
+    return this.#loss.since
   }
 
   get storeFailed(): string | undefined {
@@ -188,8 +198,18 @@ export class Engine {
       submit: (work) => this.#submit(work),
       changed: (keys) => this.#effects.push({ type: 'changed', keys }),
     })
+    this.#endLoss()
     this.#keepCompleteness()
     while (this.#underWay === undefined && this.#queue.length > 0) this.#beginCommit()
+  }
+
+  #endLoss(): void {
+    if (!this.#loss.ends()) return
+    const message =
+      'the records that were lost are made up for, as far as connected peers have them'
+    this.#effects.push({ type: 'log', level: 'info', message, fields: {} })
+    this.#meta.lossAt = 0
+    this.#commitMeta()
   }
 
   /** Every batch carries `completeAsOf`; when there is none for long, one is made for it. */
@@ -197,6 +217,10 @@ export class Engine {
     const behind = this.#completeness.asOf - this.#meta.completeAsOf
     if (behind < (this.#meta.completeAsOf === 0 ? 1 : COMPLETENESS_KEPT_MS)) return
     this.#meta.completeAsOf = Math.floor(this.#completeness.asOf)
+    this.#commitMeta()
+  }
+
+  #commitMeta(): void {
     this.#submit({
       bytes: 0,
       durable: false,

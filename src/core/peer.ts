@@ -52,6 +52,7 @@ export class Peer {
   pulledAt: number | undefined
   /** What this replica lacked of the peer's context when that was last told; absent before the first comparison. */
   #lacked: ReadonlyMap<ActorId, Intervals> | undefined
+  #gaveAll = false
   /** Comparisons in a row that will be told otherwise soon. */
   #provisional = 0
   #settledDiffers = 0
@@ -106,6 +107,11 @@ export class Peer {
       dots += intervals.count(intervals.subtract(missing, context.get(actor)))
     }
     return dots
+  }
+
+  /** Whether all that the peer had at some comparison of this link has come. */
+  hasGivenAll(context: Context): boolean {
+    return (this.#gaveAll ||= this.dotsBehind(context) === 0)
   }
 
   /** How long to wait for the next comparison when the usual time between two is `interval`. */

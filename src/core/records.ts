@@ -12,12 +12,15 @@
  * Every batch carries `m`, so a store that lost, kept or changed a record by itself disagrees with its own sums. That must
  * be noticed: an item that is missing while its dot is in the context looks exactly like a removed one (R8), and a context
  * that claims or forgets a dot blinds the replica to it or takes it for new.
+ *
+ * So what a store with damage gives is a replica of another kind: the items that are intact, and as its context exactly
+ * their dots. It has nothing to say "removed" of, hence every verdict of it is sound, and peers bring back the rest.
  */
 import { fromBinary, toBinary, toHex } from './bytes.ts'
 import type { Change } from './change.ts'
 import { decodeIntervals, encodeIntervals } from './intervals.ts'
 import * as intervals from './intervals.ts'
-import { ACTOR_BYTES, decodeItem, lane, lanesToBytes } from './item.ts'
+import { ACTOR_BYTES, compareDots, decodeItem, lane, lanesToBytes } from './item.ts'
 import type { Hash, Item } from './item.ts'
 import { Replica } from './replica.ts'
 import { packNumbers, unpackNumbers } from './wire/numbers.ts'
@@ -27,9 +30,16 @@ const ITEM = 0x69
 const META = 0x6d
 const MAP = 0x76
 const HASH_BYTES = 16
+const MAP_BYTES = 16
 const META_FORMAT = 1
-/** Format, count, two sums of four lanes, completeness, clock. */
-const META_NUMBERS = 12
+/** Format, count, two sums of four lanes, completeness, clock, loss. */
+const META_NUMBERS = 13
+/** What is wrong with a store is named so often; the rest is counted. */
+const DAMAGE_NAMED_MAX = 16
+/** Records in one batch of a store that is written anew. */
+const REWRITE_BATCH_RECORDS = 1024
+/** Bytes of items in one such batch: it ends with the item that crosses this. */
+const REWRITE_BATCH_BYTES = 1024 * 1024
 
 export interface RawRecord {
   key: Uint8Array
@@ -46,7 +56,12 @@ export interface Meta {
   completeAsOf: number
   /** Wall clock at the latest commit: a clock that stands before it at start has jumped back. */
   clock: number
+  /** When records were found to be lost that peers have not made up for yet. */
+  lossAt: number
 }
+
+/** Of a replica that has seen nothing. */
+export const NO_META: Meta = { completeAsOf: 0, clock: 0, lossAt: 0 }
 
 type Sum = [number, number, number, number]
 
@@ -94,86 +109,135 @@ export function encodeBirth(map: Uint8Array, hash: Hash): RawBatch {
   return {
     puts: [
       { key: Uint8Array.of(MAP), value: map },
-      {
-        key: Uint8Array.of(META),
-        value: encodeMeta({ completeAsOf: 0, clock: 0 }, sums, hash),
-      },
+      { key: Uint8Array.of(META), value: encodeMeta(NO_META, sums, hash) },
     ],
     deletes: [],
   }
 }
 
+/** A whole replica, for an empty store. Only all the batches together are a store that loads; the replica must not change. */
+export function* encodeAll(
+  replica: Replica,
+  meta: Meta,
+  map: Uint8Array,
+  hash: Hash,
+): Generator<RawBatch> {
+  let puts: RawRecord[] = [{ key: Uint8Array.of(MAP), value: map }]
+  let bytes = 0
+  for (const [actor, seen] of replica.context) {
+    puts.push({ key: contextKey(actor), value: encodeIntervals(seen) })
+    if (puts.length < REWRITE_BATCH_RECORDS) continue
+    yield { puts, deletes: [] }
+    puts = []
+  }
+  for (const item of replica.fromDot('', 0)) {
+    puts.push({ key: itemKey(item), value: itemValue(item) })
+    bytes += item.envelope.length
+    if (puts.length < REWRITE_BATCH_RECORDS && bytes < REWRITE_BATCH_BYTES) continue
+    yield { puts, deletes: [] }
+    puts = []
+    bytes = 0
+  }
+  const { count, lanes } = replica.sum(undefined, undefined)
+  const sums: Sums = { count, items: [...lanes], context: sumOf(replica.context.hash()) }
+  puts.push({ key: Uint8Array.of(META), value: encodeMeta(meta, sums, hash) })
+  yield { puts, deletes: [] }
+}
+
 export interface Loaded {
   replica: Replica
   meta: Meta
-  /** Absent in a store that was never used. */
+  /** Absent in a store that was never used, and where it cannot be read. */
   map: Uint8Array | undefined
+  /** What is wrong with the store, for people; with damage the replica is what the module's header says of such a store. */
+  damage: readonly string[]
+  /** Items that were written and are not intact, as far as the count says. */
+  itemsLost: number
 }
 
 /** Rebuilds a replica from the records of a store, which come in ascending order of their keys. */
 export class Loader {
   readonly #hash: Hash
   readonly #replica: Replica
+  readonly #keepsItems: boolean
   readonly #items: Item[] = []
   readonly #damage: string[] = []
+  #damagedMore = 0
   #meta: { meta: Meta; sums: Sums } | undefined
   #map: Uint8Array | undefined
   #records = 0
+  #intact = 0
+  #unreadable = 0
+  readonly #sum: Sum = [0, 0, 0, 0]
+  #last: Item | undefined
 
-  constructor(hash: Hash) {
+  /** @param keepsItems false to check a store without having all of it in memory: then `finish` is not for use */
+  constructor(hash: Hash, keepsItems = true) {
     this.#hash = hash
     this.#replica = new Replica(hash)
+    this.#keepsItems = keepsItems
   }
 
-  /** The map that the store names; readable under any key, while nothing else of another cluster's store is. */
-  get map(): Uint8Array | undefined {
-    return this.#map
+  /** Whether the store may be of another cluster: it names no map, and no item in it reads under this cluster's key. */
+  get strange(): boolean {
+    return this.#map === undefined && this.#intact === 0 && this.#unreadable > 0
   }
 
   add(records: readonly RawRecord[]): void {
     for (const record of records) {
       this.#records++
       if (!this.#addOne(record)) {
-        this.#damage.push(`record ${toHex(toBinary(record.key.subarray(0, 32)))} does not read`)
+        this.damaged(`record ${toHex(toBinary(record.key.subarray(0, 32)))} does not read`)
       }
     }
   }
 
-  /** The replica, or what is wrong with the store: then nothing of it may be trusted to say "removed" (R8). */
-  finish(): Loaded | { damage: string[] } {
+  /** The store could not read something; what came before and what comes after is taken all the same. */
+  damaged(what: string): void {
+    if (this.#damage.length < DAMAGE_NAMED_MAX) this.#damage.push(what)
+    else this.#damagedMore++
+  }
+
+  /** What is wrong with the store; once, when all records were added. */
+  check(): readonly string[] {
     if (this.#records > 0) this.#checkSums()
-    if (this.#damage.length > 0) return { damage: this.#damage }
-    this.#replica.load(this.#items)
-    return {
-      replica: this.#replica,
-      meta: this.#meta?.meta ?? { completeAsOf: 0, clock: 0 },
-      map: this.#map,
+    const more = this.#damagedMore === 0 ? [] : [`and ${this.#damagedMore} more`]
+    return [...this.#damage, ...more]
+  }
+
+  finish(): Loaded {
+    const damage = this.check()
+    const map = this.#map
+    if (damage.length === 0) {
+      this.#replica.load(this.#items)
+      return {
+        replica: this.#replica,
+        meta: this.#meta?.meta ?? NO_META,
+        map,
+        damage,
+        itemsLost: 0,
+      }
     }
+    const replica = new Replica(this.#hash)
+    for (const { actor, counter } of this.#items) replica.context.addRange(actor, counter, counter)
+    replica.load(this.#items)
+    const meta = { ...NO_META, clock: this.#meta?.meta.clock ?? 0 }
+    const itemsLost = Math.max((this.#meta?.sums.count ?? 0) - this.#intact, 0)
+    return { replica, meta, map, damage, itemsLost }
   }
 
   #checkSums(): void {
-    const { context } = this.#replica
-    const items: Sum = [0, 0, 0, 0]
-    for (const item of this.#items) {
-      addItem(items, item, 1)
-      if (!context.covers(item.actor, item.counter)) {
-        this.#damage.push(`the context lacks the held item ${toHex(item.actor)}:${item.counter}`)
-      }
-    }
-    if (this.#map === undefined) this.#damage.push('the record of the map is missing')
-    if (this.#meta === undefined) {
-      this.#damage.push('the record of sums and count is missing')
-      return
-    }
+    if (this.#map === undefined) this.damaged('the record of the map is missing')
+    if (this.#meta === undefined) return this.damaged('the record of sums and count is missing')
     const { sums } = this.#meta
-    if (sums.count !== this.#items.length) {
-      this.#damage.push(`${this.#items.length} items are stored, ${sums.count} were written`)
+    if (sums.count !== this.#intact) {
+      this.damaged(`${this.#intact} items are intact, ${sums.count} were written`)
     }
-    if (!sameSum(items, sums.items)) {
-      this.#damage.push('the sum of the item hashes differs from the one written')
+    if (!sameSum(this.#sum, sums.items)) {
+      this.damaged('the sum of the item hashes differs from the one written')
     }
-    if (!sameSum(sumOf(context.hash()), sums.context)) {
-      this.#damage.push('the context differs from the one written')
+    if (!sameSum(sumOf(this.#replica.context.hash()), sums.context)) {
+      this.damaged('the context differs from the one written')
     }
   }
 
@@ -187,8 +251,9 @@ export class Loader {
         this.#meta = decodeMeta(value, this.#hash)
         return key.length === 1 && this.#meta !== undefined
       case MAP:
+        if (key.length !== 1 || value.length !== MAP_BYTES) return false
         this.#map = value
-        return key.length === 1 && value.length === 16
+        return true
       case undefined:
       default:
         return false
@@ -206,17 +271,38 @@ export class Loader {
   }
 
   #addItem(key: Uint8Array, value: Uint8Array): boolean {
-    if (value.length <= HASH_BYTES) return false
     const item = decodeItem(value.subarray(HASH_BYTES), this.#hash)
-    if (item === undefined) return false
-    this.#items.push(item)
-    return hasHash(item, value) && hasKey(item, key)
+    if (item === undefined || !hasHash(item, value) || !hasKey(item, key) || this.#repeats(item)) {
+      this.#unreadable++
+      return false
+    }
+    this.#last = item
+    this.#intact++
+    addItem(this.#sum, item, 1)
+    if (this.#keepsItems) this.#items.push(item)
+    // Contexts stand before items, so all of it is known by now.
+    if (!this.#replica.context.covers(item.actor, item.counter)) {
+      this.damaged(`the context lacks the held item ${toHex(item.actor)}:${item.counter}`)
+    }
+    return true
+  }
+
+  /** Keys ascend: only damage can bring one again. */
+  #repeats(item: Item): boolean {
+    return this.#last !== undefined && compareDots(this.#last, item) >= 0
   }
 }
 
 function encodeMeta(meta: Meta, { count, items, context }: Sums, hash: Hash): Uint8Array {
   const unsigned = [...items, ...context].map((value) => value >>> 0)
-  const numbers = packNumbers([META_FORMAT, count, ...unsigned, meta.completeAsOf, meta.clock])
+  const numbers = packNumbers([
+    META_FORMAT,
+    count,
+    ...unsigned,
+    meta.completeAsOf,
+    meta.clock,
+    meta.lossAt,
+  ])
   const bytes = new Uint8Array(HASH_BYTES + numbers.length)
   bytes.set(hash(numbers))
   bytes.set(numbers, HASH_BYTES)
@@ -237,7 +323,7 @@ function decodeMeta(bytes: Uint8Array, hash: Hash): { meta: Meta; sums: Sums } |
   ]
   return {
     sums: { count: at(1), items: sum(2), context: sum(6) },
-    meta: { completeAsOf: at(10), clock: at(11) },
+    meta: { completeAsOf: at(10), clock: at(11), lossAt: at(12) },
   }
 }
 

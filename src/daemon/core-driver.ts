@@ -4,7 +4,7 @@
  */
 import type { CoreEffect, CoreEvent, WriteOutcome } from '../core/events.ts'
 import { Engine } from '../core/engine.ts'
-import { encodeBirth, Loader } from '../core/records.ts'
+import { encodeAll, encodeBirth, Loader } from '../core/records.ts'
 import type { RawBatch } from '../core/records.ts'
 import type { Receipt } from '../core/repair/session.ts'
 import type { EngineOptions, Now } from '../core/settings.ts'
@@ -33,30 +33,59 @@ export function nowOfProcess(): Now {
   return { wall: Date.now(), mono: performance.now() }
 }
 
-/** Reads the replica from its store. Throws STORE_DAMAGED and STORE_OF_OTHER_CLUSTER. */
-export async function loadEngine(data: DataDirectory, options: EngineOptions): Promise<Engine> {
+/** Records that were found to be lost when the store was read. */
+export interface Loss {
+  /** Wall-clock milliseconds. */
+  at: number
+  /** Items that were written and are not there, as far as that can be told. */
+  items: number
+  /** What was found, for people. */
+  damage: readonly string[]
+}
+
+/**
+ * Reads the replica from its store. From one with damage it takes what is intact and writes that into a new store (R8).
+ * Throws STORE_OF_OTHER_CLUSTER, and STORE_DAMAGED where nothing tells of which cluster the store is.
+ */
+export async function loadEngine(
+  data: DataDirectory,
+  options: EngineOptions,
+  log: Log,
+): Promise<{ engine: Engine; loss: Loss | undefined }> {
   const loader = new Loader(options.hash)
-  for await (const records of data.store.load()) loader.add(records)
+  for await (const records of data.store.load((what) => loader.damaged(what))) loader.add(records)
   const loaded = loader.finish()
+  const { replica, map } = loaded
   // First: under another cluster's key everything else looks damaged.
-  if (loader.map !== undefined && Buffer.compare(loader.map, options.map) !== 0) {
+  if (map !== undefined && Buffer.compare(map, options.map) !== 0) {
     throw new HearsayError(
       'STORE_OF_OTHER_CLUSTER',
       `${data.path} holds the map of another cluster than the network key names; use the key file it was begun with, or another data directory`,
     )
   }
-  if ('damage' in loaded) throw damaged(data.path, loaded.damage)
-  if (loaded.map === undefined) {
-    await data.store.commit(encodeBirth(options.map, options.hash), { sync: true })
+  const now = nowOfProcess()
+  if (loaded.damage.length === 0) {
+    if (map === undefined) {
+      await data.store.commit(encodeBirth(options.map, options.hash), { sync: true })
+    }
+    return { engine: new Engine(options, replica, loaded.meta, now), loss: undefined }
   }
-  return new Engine(options, loaded.replica, loaded.meta, nowOfProcess())
+  if (loader.strange) throw strange(data.path, loaded.damage)
+  const loss = { at: Math.floor(now.wall), items: loaded.itemsLost, damage: loaded.damage }
+  const { damage, items } = loss
+  log.error(
+    { code: 'STORE_DAMAGED', damage, itemsLost: items, itemsIntact: replica.size },
+    'the store is damaged: going on with what is intact, in a new store; peers bring back the rest. The old one is in store.damaged',
+  )
+  const meta = { ...loaded.meta, lossAt: loss.at }
+  await data.replaceStore(encodeAll(replica, meta, options.map, options.hash))
+  return { engine: new Engine(options, replica, meta, now), loss }
 }
 
-function damaged(path: string, damage: readonly string[]): HearsayError {
-  const more = damage.length > 3 ? ` and ${damage.length - 3} more` : ''
+function strange(path: string, damage: readonly string[]): HearsayError {
   return new HearsayError(
     'STORE_DAMAGED',
-    `the store in ${path} is damaged: ${damage.slice(0, 3).join('; ')}${more}. Nothing of it may be trusted to say what was deleted: move the directory aside and start with an empty one, the fleet will fill it`,
+    `the store in ${path} is damaged (${damage.slice(0, 3).join('; ')}), and nothing in it reads under this network key, so that it may be another cluster's. Start with the key file that it was begun with; if this is it, move ${path}/store away: a daemon without a store takes the map from its peers`,
   )
 }
 
@@ -71,20 +100,27 @@ export class CoreDriver {
   readonly #repairs = new Map<number, Waiting<Receipt>>()
   readonly #idle: (() => void)[] = []
   #engine: Engine
+  #loss: Loss | undefined
   #nextId = 1
   #timer: NodeJS.Timeout | undefined
   #timerAt = Infinity
   #stopped = false
   #reopening: Promise<void> | undefined
 
-  constructor(host: CoreDriverHost, engine: Engine) {
+  constructor(host: CoreDriverHost, loaded: { engine: Engine; loss: Loss | undefined }) {
     this.#host = host
-    this.#engine = engine
+    this.#engine = loaded.engine
+    this.#loss = loaded.loss
     this.#arm()
   }
 
   get engine(): Engine {
     return this.#engine
+  }
+
+  /** The latest loss that this run has found; whether it is made up for, the engine tells. */
+  get loss(): Loss | undefined {
+    return this.#loss
   }
 
   write(mutations: LocalMutation[]): Promise<LocalResult[]> {
@@ -179,9 +215,10 @@ export class CoreDriver {
       await new Promise((resolve) => setTimeout(resolve, wait))
       try {
         await data.reopenStore()
-        const engine = await loadEngine(data, options)
+        const { engine, loss } = await loadEngine(data, options, log)
         this.#failWaiting()
         this.#engine = engine
+        this.#loss = loss ?? this.#loss
         for (const { peer } of transport.neighbours()) this.handle({ type: 'linkUp', peer })
         log.info({ items: engine.replica.size }, 'the store is open again')
         return

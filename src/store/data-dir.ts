@@ -5,6 +5,8 @@
  * |----------------|-----------------------------------------------------------------------------------------|
  * | `format`       | `hearsay-data N`: the version of this layout                                            |
  * | `store/`       | the durable store; its `LOCK` is what keeps a second daemon out                         |
+ * | `store.new/`   | one that is being written to take the place of a damaged one                            |
+ * | `store.damaged/` | the latest one that was replaced, for whoever wants to look into it; may be removed   |
  * | `identity.key` | the peer's private key                                                                  |
  * | `owner.json`   | names the process that holds the lock, for the message that refuses another             |
  *
@@ -16,21 +18,29 @@
  * hand directories over. One with other people's files in it is refused instead: to tighten `/tmp` because it was named
  * by mistake would take it from the whole machine.
  */
-import { chmod, readFile, readdir, stat } from 'node:fs/promises'
+import { chmod, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { PrivateKey } from '@libp2p/interface'
 import { HearsayError } from '../errors.ts'
-import { codeOf, makeDirectory, sweepTemporaryFiles, writeFileAtomic } from './durable-files.ts'
+import {
+  codeOf,
+  makeDirectory,
+  sweepTemporaryFiles,
+  syncDirectory,
+  writeFileAtomic,
+} from './durable-files.ts'
 import { loadIdentity } from './identity.ts'
 import { locked } from './level-errors.ts'
 import { openLevelStore } from './level-store.ts'
 import { describeOwner, removeOwner, writeOwner } from './owner.ts'
-import type { Store } from './store.ts'
+import type { Store, StoreBatch } from './store.ts'
 
 const FORMAT_VERSION = 1
 
 const FORMAT_FILE = 'format'
 const STORE_DIRECTORY = 'store'
+const NEW_STORE_DIRECTORY = 'store.new'
+const DAMAGED_STORE_DIRECTORY = 'store.damaged'
 const IDENTITY_FILE = 'identity.key'
 const OWNER_FILE = 'owner.json'
 const DIRECTORY_MODE = 0o700
@@ -46,6 +56,11 @@ export interface DataDirectory {
    * call may be repeated; meanwhile the directory is not locked.
    */
   reopenStore(): Promise<Store>
+  /**
+   * Puts a new store with these batches in the place of the one that is open, which is kept aside. A crash leaves the one
+   * or the other whole. When it rejects, the old one is still in its place, open or closed.
+   */
+  replaceStore(batches: Iterable<StoreBatch>): Promise<Store>
   close(): Promise<void>
 }
 
@@ -119,6 +134,7 @@ function formatLine(): string {
 }
 
 async function openStore(at: string): Promise<Store> {
+  await finishReplacing(at)
   try {
     return await openLevelStore(path.join(at, STORE_DIRECTORY))
   } catch (error) {
@@ -127,6 +143,15 @@ async function openStore(at: string): Promise<Store> {
     }
     throw error
   }
+}
+
+/** A new store is moved into its place when it is whole: without one in that place it is, beside one it may not be. */
+async function finishReplacing(at: string): Promise<void> {
+  const names = await readdir(at)
+  if (!names.includes(NEW_STORE_DIRECTORY)) return
+  const fresh = path.join(at, NEW_STORE_DIRECTORY)
+  if (names.includes(STORE_DIRECTORY)) await rm(fresh, { recursive: true })
+  else await rename(fresh, path.join(at, STORE_DIRECTORY))
 }
 
 class OpenDirectory implements DataDirectory {
@@ -148,6 +173,29 @@ class OpenDirectory implements DataDirectory {
   async reopenStore(): Promise<Store> {
     if (this.#closed) throw new TypeError('the data directory is closed')
     await this.#store.close()
+    this.#store = await openStore(this.path)
+    return this.#store
+  }
+
+  async replaceStore(batches: Iterable<StoreBatch>): Promise<Store> {
+    if (this.#closed) throw new TypeError('the data directory is closed')
+    const [place, fresh, aside] = [
+      STORE_DIRECTORY,
+      NEW_STORE_DIRECTORY,
+      DAMAGED_STORE_DIRECTORY,
+    ].map((name) => path.join(this.path, name)) as [string, string, string]
+    await rm(fresh, { recursive: true, force: true })
+    const store = await openLevelStore(fresh)
+    try {
+      for (const batch of batches) await store.commit(batch, { sync: true })
+    } finally {
+      await store.close()
+    }
+    await this.#store.close()
+    await rm(aside, { recursive: true, force: true })
+    await rename(place, aside)
+    await rename(fresh, place)
+    await syncDirectory(this.path)
     this.#store = await openStore(this.path)
     return this.#store
   }

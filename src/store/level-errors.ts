@@ -32,9 +32,8 @@ function reasonOf(error: unknown): Reason {
 export function damaged(directory: string, what: string, cause?: unknown): HearsayError {
   return new HearsayError(
     'STORE_DAMAGED',
-    `the store in ${directory} is damaged: ${what}. Nothing of it is used, because a lost record would look like a ` +
-      `deletion. Move ${directory} away (keep it) or restore it from a backup, and start again: a daemon without a ` +
-      `store takes the map from its peers`,
+    `the store in ${directory} is damaged: ${what}. Move ${directory} away (keep it) or restore it from a backup, and ` +
+      `start again: a daemon without a store takes the map from its peers`,
     { cause },
   )
 }
@@ -80,9 +79,9 @@ export function locked(directory: string, holder: string, cause?: unknown): Hear
   )
 }
 
-/** Whatever hinders the reading of a record that was written is damage to its reader. */
-export function loadFailed(directory: string, error: unknown): HearsayError {
-  return damaged(directory, reasonOf(error).text, error)
+/** What LevelDB itself said. */
+export function reasonText(error: unknown): string {
+  return reasonOf(error).text
 }
 
 export function commitFailed(directory: string, error: unknown): HearsayError {

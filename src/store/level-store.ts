@@ -26,6 +26,12 @@
  *
  * After a failed commit LevelDB may go on behind a half-written record; this store does not (promise 4).
  *
+ * ## Damage
+ *
+ * A record whose checksum is wrong and a block that LevelDB cannot read are told and passed over. Where its lists are
+ * damaged or missing, LevelDB makes new ones of the tables and logs that it finds. What is given then may lack records, and
+ * may have some that were deleted; its caller's sums tell. A store with damage takes no commit (promise 5).
+ *
  * ## Locks
  *
  * LevelDB's fcntl lock on `LOCK` excludes other processes and dies with its own. It does not exclude this process: a
@@ -90,9 +96,9 @@ import {
   commitFailed,
   damaged,
   failedBefore,
-  loadFailed,
   locked,
   openFailed,
+  reasonText,
 } from './level-errors.ts'
 import type { Store, StoreBatch, StoreRecord } from './store.ts'
 
@@ -131,14 +137,17 @@ const CRC_RESIDUE = 0x2144df1c
 /** Directories open in this process, by device and inode: the one lock that LevelDB's own does not give. */
 const openDirectories = new Set<string>()
 
-/** Opens the store in `directory`, which is created where it is missing. */
+/**
+ * Opens the store in `directory`, which is created where it is missing. One whose lists or files are damaged is put
+ * together again from what its tables and logs still give; `load` then tells that there is damage.
+ */
 export async function openLevelStore(directory: string): Promise<Store> {
   const identity = await prepareDirectory(directory)
   if (openDirectories.has(identity)) throw locked(directory, `this process (${process.pid})`)
   openDirectories.add(identity)
   try {
-    const { level, head } = await openChained(directory)
-    return new LevelStore(directory, level, head, () => openDirectories.delete(identity))
+    const opened = await openChained(directory)
+    return new LevelStore(directory, opened, () => openDirectories.delete(identity))
   } catch (error) {
     openDirectories.delete(identity)
     throw error instanceof HearsayError ? error : openFailed(directory, error)
@@ -150,10 +159,8 @@ async function prepareDirectory(directory: string): Promise<string> {
   try {
     await makeDirectory(path.resolve(directory), 0o700)
     const { dev, ino } = await stat(directory, { bigint: true })
-    await refuseHeadless(directory)
     return `${dev}:${ino}`
   } catch (error) {
-    if (error instanceof HearsayError) throw error
     throw new HearsayError(
       'DATA_DIR_UNUSABLE',
       `${directory} cannot be used as a directory: ${String(error)}`,
@@ -162,30 +169,81 @@ async function prepareDirectory(directory: string): Promise<string> {
   }
 }
 
-/** LevelDB begins an empty store where CURRENT is missing, and removes the files that it then does not know. */
-async function refuseHeadless(directory: string): Promise<void> {
-  const names = await readdir(directory)
-  if (names.includes('CURRENT')) return
-  const orphan = names.find((name) => /\.(ldb|sst|log)$/.test(name))
-  if (orphan !== undefined) {
-    throw damaged(directory, `the file CURRENT is missing, and ${orphan} is there`)
-  }
+interface Opened {
+  level: Level
+  /** Number of the latest commit. */
+  head: number
+  /** What is wrong with it, as far as opening it shows. */
+  damage: string[]
 }
 
-async function openChained(directory: string): Promise<{ level: Level; head: number }> {
-  const level = await openLevel(directory)
+async function openChained(directory: string): Promise<Opened> {
+  const { level, damage } = await openOrSalvage(directory)
   try {
-    const head = await readChain(directory, level)
-    if (head !== undefined) return { level, head }
-    await level.put(chainKey(0), seal(chainKey(0), new Uint8Array(0)), { sync: true })
-    await level.close()
+    const keys = await firstKeys(level)
+    const links = keys.filter((key) => key[0] === CHAIN)
+    const [link] = links
+    if (keys.length === 0 && damage.length === 0) return await beginChain(directory, level)
+    if (links.length > 1) damage.push('commits are missing in the middle of its log')
+    else if (link === undefined) damage.push('the record of its latest commit is missing')
+    else if (link.length !== CHAIN_KEY_BYTES) {
+      damage.push('the record of its latest commit does not read')
+    }
+    if (link === undefined || damage.length > 0) return { level, head: 0, damage }
+    return { level, head: Number(Buffer.from(link).readBigUInt64BE(1)), damage }
   } catch (error) {
+    if (codeOf(error) === 'LEVEL_CORRUPTION') {
+      return { level, head: 0, damage: [...damage, reasonText(error)] }
+    }
     await level.close()
     throw error
   }
+}
+
+/** Links of the chain stand before all records: the first two keys tell whether there is exactly one. */
+function firstKeys(level: Level): Promise<Uint8Array[]> {
+  return level.keys({ limit: 2, fillCache: false }).all()
+}
+
+async function beginChain(directory: string, level: Level): Promise<Opened> {
+  await level.put(chainKey(0), seal(chainKey(0), new Uint8Array(0)), { sync: true })
+  await level.close()
   // Opening moves the first link from the log into a table, where no damage to the log can take it away together with
   // the links that follow.
-  return { level: await openLevel(directory), head: 0 }
+  return { level: await openLevel(directory), head: 0, damage: [] }
+}
+
+async function openOrSalvage(directory: string): Promise<{ level: Level; damage: string[] }> {
+  const reason = await headless(directory)
+  try {
+    if (reason === undefined) return { level: await openLevel(directory), damage: [] }
+  } catch (error) {
+    const refusal = openFailed(directory, error)
+    if (refusal.code !== 'STORE_DAMAGED') throw refusal
+    return salvage(directory, reasonText(error))
+  }
+  return salvage(directory, reason)
+}
+
+/** LevelDB begins an empty store where CURRENT is missing, and removes the files that it then does not know. */
+async function headless(directory: string): Promise<string | undefined> {
+  const names = await readdir(directory)
+  if (names.includes('CURRENT')) return undefined
+  const orphan = names.find((name) => /\.(ldb|sst|log)$/.test(name))
+  return orphan === undefined ? undefined : `the file CURRENT is missing, and ${orphan} is there`
+}
+
+/** LevelDB makes new lists of what it finds in tables and logs. Which of it is whole and of now, it cannot tell. */
+async function salvage(
+  directory: string,
+  reason: string,
+): Promise<{ level: Level; damage: string[] }> {
+  try {
+    await ClassicLevel.repair(directory)
+    return { level: await openLevel(directory), damage: [reason] }
+  } catch (error) {
+    throw damaged(directory, `${reason}; and it cannot be put together again: ${reasonText(error)}`)
+  }
 }
 
 async function openLevel(directory: string): Promise<Level> {
@@ -198,29 +256,10 @@ async function openLevel(directory: string): Promise<Level> {
   return level
 }
 
-/** The number of the latest commit; absent in a store that was never used. */
-async function readChain(directory: string, level: Level): Promise<number | undefined> {
-  const links: Uint8Array[] = await level
-    .keys({ lt: Uint8Array.of(RECORD), limit: 2, fillCache: false })
-    .all()
-  const [link, another] = links
-  if (another !== undefined) {
-    throw damaged(directory, 'commits are missing in the middle of its log')
-  }
-  if (link === undefined) {
-    const [record] = await level.keys({ limit: 1, fillCache: false }).all()
-    if (record === undefined) return undefined
-    throw damaged(directory, 'the record of its latest commit is missing')
-  }
-  if (link.length !== CHAIN_KEY_BYTES) {
-    throw damaged(directory, 'the record of its latest commit does not read')
-  }
-  return Number(Buffer.from(link).readBigUInt64BE(1))
-}
-
 class LevelStore implements Store {
   readonly #directory: string
   readonly #level: Level
+  readonly #damage: readonly string[]
   readonly #release: () => void
   /** Number of the latest commit handed to LevelDB. */
   #head: number
@@ -229,37 +268,83 @@ class LevelStore implements Store {
   #failure: HearsayError | undefined
   #closing: Promise<void> | undefined
 
-  constructor(directory: string, level: Level, head: number, release: () => void) {
+  constructor(directory: string, { level, head, damage }: Opened, release: () => void) {
     this.#directory = directory
     this.#level = level
     this.#head = head
+    this.#damage = damage
     this.#release = release
+    if (damage.length > 0) this.#failure = damaged(directory, damage.join('; '))
   }
 
-  async *load(): AsyncIterable<StoreRecord[]> {
+  async *load(onDamage: (what: string) => void): AsyncIterable<StoreRecord[]> {
     this.#refuseClosed()
+    const tell = (what: string): void => {
+      this.#failure ??= damaged(this.#directory, what)
+      onDamage(what)
+    }
+    for (const what of this.#damage) tell(what)
+    let last: Uint8Array | undefined
+    try {
+      for await (const entries of this.#read(LOAD_SLICE_RECORDS_MAX)) {
+        last = entries.at(-1)?.[0]
+        yield this.#wholeOf(entries, tell)
+      }
+    } catch (error) {
+      this.#refuseClosed()
+      tell(reasonText(error))
+      yield* this.#loadRest(last, tell)
+    }
+  }
+
+  /**
+   * LevelDB goes on behind a block that it cannot read and says so at the end, in place of the last slice: that one is
+   * read again, record by record, until it says so again.
+   */
+  async *#loadRest(
+    last: Uint8Array | undefined,
+    tell: (what: string) => void,
+  ): AsyncIterable<StoreRecord[]> {
+    try {
+      for await (const entries of this.#read(1, last)) yield this.#wholeOf(entries, tell)
+    } catch {
+      this.#refuseClosed()
+    }
+  }
+
+  /** Entries behind the key `after`, in slices of at most `records`. */
+  async *#read(records: number, after?: Uint8Array): AsyncIterable<[Uint8Array, Uint8Array][]> {
     const iterator = this.#level.iterator({
-      gte: Uint8Array.of(RECORD),
+      ...(after === undefined ? { gte: Uint8Array.of(RECORD) } : { gt: after }),
       fillCache: false,
       highWaterMarkBytes: LOAD_SLICE_BYTES_MAX,
     })
-    let next = iterator.nextv(LOAD_SLICE_RECORDS_MAX)
+    let next = iterator.nextv(records)
     try {
       for (;;) {
         const entries = await next
         if (entries.length === 0) return
         // The next slice is read by another thread while the caller works on this one.
-        next = iterator.nextv(LOAD_SLICE_RECORDS_MAX)
+        next = iterator.nextv(records)
         next.catch(() => undefined)
-        yield entries.map(([key, value]) => this.#unseal(key, value))
+        yield entries
       }
-    } catch (error) {
-      if (error instanceof HearsayError) throw error
-      this.#refuseClosed()
-      throw loadFailed(this.#directory, error)
     } finally {
       await iterator.close()
     }
+  }
+
+  #wholeOf(entries: [Uint8Array, Uint8Array][], tell: (what: string) => void): StoreRecord[] {
+    const records: StoreRecord[] = []
+    for (const [key, sealed] of entries) {
+      if (sealed.length >= CRC_BYTES && checksum(key, sealed) === CRC_RESIDUE) {
+        records.push(unsealed(key, sealed))
+      } else {
+        const name = Buffer.from(key.subarray(1, 33)).toString('hex')
+        tell(`the checksum of record ${name} is wrong`)
+      }
+    }
+    return records
   }
 
   /** Synced always: see the module's header. */
@@ -325,17 +410,13 @@ class LevelStore implements Store {
   #refuseClosed(): void {
     if (this.#closing !== undefined) throw closed(this.#directory)
   }
+}
 
-  #unseal(key: Uint8Array, sealed: Uint8Array): StoreRecord {
-    if (sealed.length < CRC_BYTES || checksum(key, sealed) !== CRC_RESIDUE) {
-      const name = Buffer.from(key.subarray(1, 33)).toString('hex')
-      throw damaged(this.#directory, `the checksum of record ${name} is wrong`)
-    }
-    // Not `subarray`, which takes twice as long on the Buffers that LevelDB gives: this runs for every record at start.
-    return {
-      key: new Uint8Array(key.buffer, key.byteOffset + 1, key.length - 1),
-      value: new Uint8Array(sealed.buffer, sealed.byteOffset, sealed.length - CRC_BYTES),
-    }
+/** Not by `subarray`, which takes twice as long on the Buffers that LevelDB gives: this runs for every record at start. */
+function unsealed(key: Uint8Array, sealed: Uint8Array): StoreRecord {
+  return {
+    key: new Uint8Array(key.buffer, key.byteOffset + 1, key.length - 1),
+    value: new Uint8Array(sealed.buffer, sealed.byteOffset, sealed.length - CRC_BYTES),
   }
 }
 

@@ -80,7 +80,7 @@ class MemoryStore implements Store {
     this.#disk = disk
   }
 
-  async *load(): AsyncIterable<StoreRecord[]> {
+  async *load(_damaged: (what: string) => void): AsyncIterable<StoreRecord[]> {
     this.#refuseClosed()
     const records = this.#disk.read()
     let slice: StoreRecord[] = []

@@ -16,6 +16,8 @@
  *    `sync: false` they survive the end of the process, and the loss of power only after a later synced commit.
  * 4. After a `commit` has rejected, every later one rejects too until the store was closed and opened anew: what is on
  *    disk is then known only by reading it.
+ * 5. What cannot be read is told, and does not keep what can be read from being given. A store with damage takes no
+ *    commit: its caller writes what was salvaged into a new one.
  */
 
 export interface StoreRecord {
@@ -29,8 +31,11 @@ export interface StoreBatch {
 }
 
 export interface Store {
-  /** Every record, in ascending byte order of keys, in slices of bounded size. Throws STORE_DAMAGED on damage it can see. */
-  load(): AsyncIterable<StoreRecord[]>
+  /**
+   * Every record that is whole, in ascending byte order of keys, in slices of bounded size. `damaged` is called for each
+   * place that is not, in words for people; records that are missing without a trace are for the caller to notice.
+   */
+  load(damaged: (what: string) => void): AsyncIterable<StoreRecord[]>
   commit(batch: StoreBatch, options: { sync: boolean }): Promise<void>
   /** Bytes on disk now; 0 for a store without a disk. */
   sizeBytes(): Promise<number>

@@ -28,7 +28,10 @@ async function openHearsay(at: string): Promise<Engine> {
   return {
     batch: (puts) => store.commit({ puts, deletes: [] }, { sync: true }),
     async scan(take) {
-      for await (const slice of store.load()) take(slice)
+      for await (const slice of store.load((what) => {
+        throw new Error(what)
+      }))
+        take(slice)
     },
     close: () => store.close(),
   }

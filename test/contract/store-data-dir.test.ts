@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openDataDirectory } from '../../src/store/data-dir.ts'
+import { openLevelStore } from '../../src/store/level-store.ts'
 import { contentOf, isCode, put } from './store-model.ts'
 
 const CHILD = fileURLToPath(new URL('./store-child.js', import.meta.url))
@@ -69,13 +80,77 @@ describe('data directory', () => {
 
   it('may open its store again after that failed', async () => {
     const data = await openDataDirectory(directory)
-    const current = path.join(directory, 'store', 'CURRENT')
-    const contents = await readFile(current)
-    await writeFile(current, 'nonsense')
-    await assert.rejects(data.reopenStore(), isCode('STORE_DAMAGED'))
-    await writeFile(current, contents)
+    const store = path.join(directory, 'store')
+    await data.store.close()
+    await rename(store, path.join(directory, 'elsewhere'))
+    await writeFile(store, 'a file')
+    await assert.rejects(data.reopenStore(), isCode('DATA_DIR_UNUSABLE'))
+    await rm(store)
+    await rename(path.join(directory, 'elsewhere'), store)
     await (await data.reopenStore()).commit(put(['a', '1']), { sync: true })
     await data.close()
+  })
+
+  describe('with a store to put in the place of the other', () => {
+    const replacement = [put(['new', '1']), put(['new', '2'], ['more', '3'])]
+    const before = [['old', '1']]
+    const after = [
+      ['more', '3'],
+      ['new', '2'],
+    ]
+
+    beforeEach(async () => {
+      const data = await openDataDirectory(directory)
+      await data.store.commit(put(['old', '1']), { sync: true })
+      await data.close()
+    })
+
+    async function found(): Promise<[string, string][]> {
+      const data = await openDataDirectory(directory)
+      const content = await contentOf(data.store)
+      await data.close()
+      return content
+    }
+
+    it('keeps the old one aside', async () => {
+      const data = await openDataDirectory(directory)
+      const store = await data.replaceStore(replacement)
+      assert.equal(data.store, store)
+      assert.deepEqual(await contentOf(store), after)
+      await data.close()
+      assert.deepEqual(await found(), after)
+      const aside = await openLevelStore(path.join(directory, 'store.damaged'))
+      assert.deepEqual(await contentOf(aside), before)
+      await aside.close()
+    })
+
+    it('has the old one after a crash before the new one was whole', async () => {
+      const fresh = await openLevelStore(path.join(directory, 'store.new'))
+      await fresh.commit(replacement[0]!, { sync: true })
+      await fresh.close()
+      assert.deepEqual(await found(), before)
+      assert.ok(!(await readdir(directory)).includes('store.new'))
+    })
+
+    it('has the new one after a crash between the two moves', async () => {
+      const fresh = await openLevelStore(path.join(directory, 'store.new'))
+      for (const batch of replacement) await fresh.commit(batch, { sync: true })
+      await fresh.close()
+      await rename(path.join(directory, 'store'), path.join(directory, 'store.damaged'))
+      assert.deepEqual(await found(), after)
+    })
+
+    it('has the old one when the new one cannot be written', async () => {
+      const data = await openDataDirectory(directory)
+      const broken = (function* () {
+        yield replacement[0]!
+        throw new Error('no more')
+      })()
+      await assert.rejects(data.replaceStore(broken), /no more/)
+      await data.store.commit(put(['still', 'here']), { sync: true })
+      await data.close()
+      assert.deepEqual(await found(), [...before, ['still', 'here']])
+    })
   })
 
   it('refuses a second process and names the first, which may be killed at any time', async () => {

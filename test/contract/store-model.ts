@@ -19,14 +19,27 @@ export function put(...records: [string, string][]): StoreBatch {
   }
 }
 
-export async function contentOf(store: Store): Promise<[string, string][]> {
+export async function contentOf(
+  store: Store,
+  damaged: (what: string) => void = undamaged,
+): Promise<[string, string][]> {
   const content: [string, string][] = []
-  for await (const slice of store.load()) {
+  for await (const slice of store.load(damaged)) {
     for (const { key, value } of slice) {
       content.push([Buffer.from(key).toString(), Buffer.from(value).toString()])
     }
   }
   return content
+}
+
+/** What a damaged store still gives, and what it says is wrong. It must refuse commits. */
+export async function salvageOf(
+  store: Store,
+): Promise<{ content: [string, string][]; damage: string }> {
+  const damage: string[] = []
+  const content = await contentOf(store, (what) => damage.push(what))
+  await assert.rejects(store.commit(put(['x', 'y']), { sync: true }), isCode('STORE_FAILED'))
+  return { content, damage: damage.join('; ') }
 }
 
 /** For `assert.rejects`: the error is one of ours, has this code, and its message says every one of `words`. */
@@ -56,7 +69,7 @@ export class Model {
   async differences(store: Store): Promise<string[]> {
     const left = new Map(this.#records)
     const differing: string[] = []
-    for await (const slice of store.load()) {
+    for await (const slice of store.load(undamaged)) {
       for (const record of slice) {
         const key = Buffer.from(record.key).toString('hex')
         if (left.get(key) !== Buffer.from(record.value).toString('hex')) differing.push(key)
@@ -65,4 +78,9 @@ export class Model {
     }
     return [...differing, ...left.keys()]
   }
+}
+
+/** For a load of a store that is whole. */
+export function undamaged(what: string): void {
+  assert.fail(`the store is damaged: ${what}`)
 }

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import type { Store, StoreBatch, StoreRecord } from '../../src/store/store.ts'
-import { bytes, contentOf, isCode, Model, put, textKey } from './store-model.ts'
+import { bytes, contentOf, isCode, Model, put, textKey, undamaged } from './store-model.ts'
 
 export interface StoreFixture {
   /** Opens the store; after a `close`, opens the same contents anew. */
@@ -80,7 +80,7 @@ export function storeContract(
       const puts = shuffled.map((hex) => ({ key: Buffer.from(hex, 'hex'), value: bytes('v') }))
       await store.commit({ puts, deletes: [] }, { sync: true })
       const loaded: string[] = []
-      for await (const slice of store.load()) {
+      for await (const slice of store.load(undamaged)) {
         loaded.push(...slice.map(({ key }) => Buffer.from(key).toString('hex')))
       }
       assert.deepEqual(loaded, keys)
@@ -115,7 +115,7 @@ export function storeContract(
       await store.commit({ puts, deletes: [] }, { sync: true })
       await reopen()
       const found: StoreRecord[] = []
-      for await (const slice of store.load()) found.push(...slice)
+      for await (const slice of store.load(undamaged)) found.push(...slice)
       assert.deepEqual(
         found.map(({ value }) => value.length),
         [0, large.length],
@@ -128,7 +128,7 @@ export function storeContract(
       const puts = Array.from({ length: 5000 }, (_, i) => ({ key: textKey(String(i)), value }))
       await store.commit({ puts, deletes: [] }, { sync: true })
       let records = 0
-      for await (const slice of store.load()) {
+      for await (const slice of store.load(undamaged)) {
         const size = slice.reduce((sum, record) => sum + record.key.length + record.value.length, 0)
         assert.ok(slice.length > 0 && slice.length <= 1024, `${slice.length} records`)
         assert.ok(size <= 256 * 1024 + 1100, `${size} bytes`)
@@ -141,7 +141,7 @@ export function storeContract(
       const value = Buffer.alloc(1000, 'x')
       const puts = Array.from({ length: 2000 }, (_, i) => ({ key: textKey(String(i)), value }))
       await store.commit({ puts, deletes: [] }, { sync: true })
-      for await (const slice of store.load()) {
+      for await (const slice of store.load(undamaged)) {
         assert.ok(slice.length < 2000)
         break
       }
