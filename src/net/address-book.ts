@@ -10,12 +10,14 @@ import { z } from 'zod'
 import type { Log } from './log.ts'
 import type { PeerId } from './transport.ts'
 
-/** Beyond the size of most fleets; a larger one is found through any of these. */
-const BOOK_PEERS_MAX = 256
+/** Beyond the size of most fleets; a larger one is found through any of these. About 200 KiB on disk. */
+export const BOOK_PEERS_MAX = 1024
 /** A machine has a few interfaces; older addresses fall out first. */
 export const BOOK_ADDRESSES_PER_PEER_MAX = 8
 /** Peers that were not seen for this long are forgotten. */
-const FORGET_AFTER_MS = 14 * 24 * 3600 * 1000
+export const FORGET_AFTER_MS = 14 * 24 * 3600 * 1000
+/** A link that goes on is noted this often, so that it is in the file when the process ends without a word. */
+const SEEN_EVERY_MS = 3600 * 1000
 /** How long changes gather before they are written. */
 const SAVE_DELAY_MS = 2_000
 
@@ -104,11 +106,16 @@ export class AddressBook {
     this.#saveSoon()
   }
 
-  /** Notes what others say of a peer. It goes behind what is known, and pushes nobody out. */
-  heard(peer: PeerId, addresses: readonly string[]): void {
+  /**
+   * Notes what others say of a peer; says whether there was news in it. It goes behind the address that worked last and
+   * before those that did earlier, which a peer that moved has left for good; and it pushes nobody out.
+   */
+  heard(peer: PeerId, addresses: readonly string[]): boolean {
     const known = this.#entries.get(peer)
-    if (known === undefined && this.#entries.size >= BOOK_PEERS_MAX) return
-    const merged = [...new Set([...(known?.addresses ?? []), ...addresses])]
+    if (known === undefined && this.#entries.size >= BOOK_PEERS_MAX) return false
+    if (addresses.every((address) => known?.addresses.includes(address))) return false
+    const [last, ...earlier] = known?.addresses ?? []
+    const merged = [...new Set([...(last === undefined ? [] : [last]), ...addresses, ...earlier])]
     // One who is never met is forgotten in half the time.
     const lastSeen = known?.lastSeen ?? Date.now() - FORGET_AFTER_MS / 2
     this.#entries.set(peer, {
@@ -117,6 +124,28 @@ export class AddressBook {
       lastSeen,
     })
     this.#saveSoon()
+    return true
+  }
+
+  /** Whether it was there. */
+  forget(peer: PeerId): boolean {
+    const known = this.#entries.delete(peer)
+    if (known) this.#saveSoon()
+    return known
+  }
+
+  /** Forgets those that were not seen for long, by the wall clock `now`, except those that are linked. */
+  age(now: number, isLinked: (peer: PeerId) => boolean): void {
+    // Copied, since what is seen anew moves to the end.
+    const entries = Array.from(this.#entries.values())
+    for (const { peer, addresses, lastSeen } of entries) {
+      if (!isLinked(peer)) {
+        if (lastSeen < now - FORGET_AFTER_MS) this.forget(peer)
+      } else if (lastSeen < now - SEEN_EVERY_MS) {
+        this.#put({ peer, addresses, lastSeen: now })
+        this.#saveSoon()
+      }
+    }
   }
 
   #saveSoon(): void {

@@ -23,12 +23,16 @@
  * - The secret is not at risk: it is random, not a password, so what is on the wire allows no useful guessing. Each
  *   session's keys come from fresh Diffie-Hellman exchanges, so a secret that leaks later opens no recorded session.
  *
- * What a stranger can learn: that something here speaks hearsay; the labels, by watching one connection being opened;
- * and, having such a label, the peer id of a daemon that it dials (message 2 is encrypted to whoever dials, and the tag
- * which a stranger cannot check does not hide the text). It learns nothing after that, and no stream is opened.
+ * What a stranger can learn: that something here speaks hearsay; the labels, by asking for the protocols or by watching
+ * one connection being opened; and, having such a label, the peer id of a daemon that it dials (message 2 is encrypted to
+ * whoever dials, and the tag which a stranger cannot check does not hide the text). It learns nothing after that, and no
+ * stream is opened.
  *
- * What admission does not do: all who hold the secret are equal. A member is named by its peer id, and gossip by its
- * author's signature, but a member that was thrown out is kept out only by rotating the secret.
+ * The list of secrets can be changed while the node runs: connections made from then on use the new list, and those that
+ * were made under a secret which is gone have to be closed by the caller, who learns of them from `accepts`.
+ *
+ * What secrets do not do: all who hold one are equal. Who of them may come in at all is the allow list's to say, by peer
+ * id, at the gater of each connection and at the author of each gossip payload (`node.ts`, `libp2p-transport.ts`).
  *
  * Without secrets the label and the prologue are fixed and public; the node then listens on loopback addresses only.
  *
@@ -54,7 +58,7 @@ const OPEN_LABEL = 'open'
 const OPEN_PROLOGUE = new TextEncoder().encode('hearsay/1 without a network key')
 
 /** Told of every handshake that succeeded, before its connection is announced. */
-type HandshakeListener = (handshake: {
+export type HandshakeListener = (handshake: {
   peer: string
   /** The other end, where the transport names it. */
   address: string
@@ -63,18 +67,28 @@ type HandshakeListener = (handshake: {
   direction: 'inbound' | 'outbound'
 }) => void
 
-interface Admission {
+interface Handshake {
   protocol: string
   prologue: Uint8Array
 }
 
-function derive(secret: AdmissionSecret): Admission {
+function derive(secret: AdmissionSecret): Handshake {
+  return {
+    protocol: PROTOCOL_PREFIX + labelOf(secret),
+    prologue: hmac(secret, 'hearsay/1 admission prologue'),
+  }
+}
+
+function hmac(secret: AdmissionSecret, purpose: string): Buffer {
   if (secret.byteLength !== ADMISSION_SECRET_BYTES) {
     throw new TypeError(`an admission secret has ${ADMISSION_SECRET_BYTES} bytes`)
   }
-  const hmac = (purpose: string): Buffer => createHmac('sha256', secret).update(purpose).digest()
-  const label = hmac('hearsay/1 admission label').subarray(0, LABEL_BYTES).toString('hex')
-  return { protocol: PROTOCOL_PREFIX + label, prologue: hmac('hearsay/1 admission prologue') }
+  return createHmac('sha256', secret).update(purpose).digest()
+}
+
+/** The public name of a secret: 16 hexadecimal digits that say nothing about it. */
+export function labelOf(secret: AdmissionSecret): string {
+  return hmac(secret, 'hearsay/1 admission label').subarray(0, LABEL_BYTES).toString('hex')
 }
 
 /** The encrypters of a node, one per secret, in the order in which a dialler offers them. */
@@ -93,6 +107,62 @@ export function admissionEncrypters(
   )
 }
 
+/** Who is admitted to a running node. */
+export class Admission {
+  readonly #nonce: Uint8Array
+  readonly #onHandshake: HandshakeListener
+  #secrets: readonly AdmissionSecret[]
+  #protocols = new Set<string>()
+  #components: NoiseComponents | undefined
+
+  constructor(
+    secrets: readonly AdmissionSecret[],
+    nonce: Uint8Array,
+    onHandshake: HandshakeListener,
+  ) {
+    this.#secrets = secrets
+    this.#nonce = nonce
+    this.#onHandshake = onHandshake
+  }
+
+  /** What the node is made with. */
+  encrypters(): ReturnType<typeof admissionEncrypters> {
+    return admissionEncrypters(this.#secrets, this.#nonce, this.#onHandshake).map(
+      (make) => (components) => {
+        this.#components = components
+        const encrypter = make(components)
+        this.#protocols.add(encrypter.protocol)
+        return encrypter
+      },
+    )
+  }
+
+  /** The labels of the secrets in their order; empty without a network key. */
+  labels(): string[] {
+    return this.#secrets.map(labelOf)
+  }
+
+  /** Replaces the list, for every handshake that begins from now on. */
+  replace(secrets: readonly AdmissionSecret[]): void {
+    const components = this.#components
+    if (components === undefined) throw new TypeError('the node was not made yet')
+    const made = admissionEncrypters(secrets, this.#nonce, this.#onHandshake).map((make) =>
+      make(components),
+    )
+    // The upgrader's own map: it offers what is in there, in this order, at each dial and each call.
+    const offered = components.upgrader.getConnectionEncrypters()
+    offered.clear()
+    for (const encrypter of made) offered.set(encrypter.protocol, encrypter)
+    this.#secrets = secrets
+    this.#protocols = new Set(offered.keys())
+  }
+
+  /** Whether a connection whose encryption was negotiated as `protocol` would be admitted now. */
+  accepts(protocol: string | undefined): boolean {
+    return protocol !== undefined && this.#protocols.has(protocol)
+  }
+}
+
 type SecureOptions = Parameters<ConnectionEncrypter['secureOutbound']>[1]
 
 class AdmissionEncrypter implements ConnectionEncrypter<NoiseExtensions> {
@@ -102,7 +172,7 @@ class AdmissionEncrypter implements ConnectionEncrypter<NoiseExtensions> {
 
   constructor(
     components: NoiseComponents,
-    admission: Admission,
+    admission: Handshake,
     nonce: Uint8Array,
     onHandshake: HandshakeListener,
   ) {

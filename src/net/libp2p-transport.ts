@@ -2,8 +2,8 @@
  * The transport over libp2p: TCP, Noise bound to the fleet's admission secrets, yamux, gossipsub.
  *
  * Each part has its file: `admission.ts` who may connect, `node.ts` the settings of libp2p, `links.ts` and `link.ts` the
- * messages between two peers, `frames.ts` their form on the wire, `gossip.ts` the topic and its watchdog, `dialler.ts`
- * and `address-book.ts` who is dialled. This file ties them together.
+ * messages between two peers, `frames.ts` their form on the wire, `gossip.ts` the topic and its watchdog, `dialler.ts`,
+ * `neighbourhood.ts`, `address-book.ts` and `peer-exchange.ts` who is dialled. This file ties them together.
  *
  * A link is up a few milliseconds after its connection; gossip flows between the two after 50 to 150 ms more, and what is
  * published before that does not reach the peer.
@@ -11,10 +11,11 @@
 import { randomBytes } from 'node:crypto'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 import type { Connection, IdentifyResult, PrivateKey, Stream } from '@libp2p/interface'
-import { admissionEncrypters, assertListenAllowed } from './admission.ts'
-import type { AdmissionSecret } from './admission.ts'
+import { Admission, assertListenAllowed } from './admission.ts'
+import type { AdmissionSecret, HandshakeListener } from './admission.ts'
 import { AddressBook } from './address-book.ts'
-import { endpointOf, isLoopback, isPeerId, isUsable, parseAddress } from './addresses.ts'
+import type { BookEntry } from './address-book.ts'
+import { endpointOf, isLoopback, isUsable, parseAddress } from './addresses.ts'
 import { connectFailed, listenFailed } from './connect-errors.ts'
 import { Dialler } from './dialler.ts'
 import { Gossip } from './gossip.ts'
@@ -22,10 +23,11 @@ import { LINK_PROTOCOL, LINK_STREAMS_MAX } from './link.ts'
 import { KeepAlive } from './keep-alive.ts'
 import { Links } from './links.ts'
 import type { Log } from './log.ts'
+import { surplus } from './neighbourhood.ts'
 import { createNode } from './node.ts'
 import { patientSignal } from './patience.ts'
 import type { Node } from './node.ts'
-import { hearPeers, PEERS_PROTOCOL, peersToTell, tellPeers } from './peer-exchange.ts'
+import { PEERS_PROTOCOL, PeerExchange } from './peer-exchange.ts'
 import { GOSSIP_BYTES_MAX, MESSAGE_BYTES_MAX, zeroCounters } from './transport.ts'
 import { TUNING_DEFAULTS } from './tuning.ts'
 import type { Libp2pTransportTuning } from './tuning.ts'
@@ -52,18 +54,42 @@ export interface Libp2pTransportOptions {
   /** The first is offered first when dialling; all are accepted. None: loopback only. */
   admission: AdmissionSecret[]
   log: Log
+  /** Who of those that hold a secret may come in; asked again at every connection and every gossip payload. */
+  allows?: (peer: PeerId) => boolean
   /** Where known peers are kept; without it they are forgotten at the end. */
   addressBookFile?: string
   tuning?: Partial<Libp2pTransportTuning>
 }
 
+/** A transport whose members and address book can be changed while it runs. */
+export interface FleetTransport extends Transport {
+  /** Accepts exactly these secrets from now on; ends connections made under another, and says with whom. */
+  admit(secrets: AdmissionSecret[]): PeerId[]
+  /** The labels of the secrets in their order. */
+  labels(): string[]
+  /** The labels that a linked peer accepts, by what it told last; absent when it has not. */
+  labelsOf(peer: PeerId): string[] | undefined
+  /** Asks `allows` anew about everyone that is connected or known; says with whom connections were ended. */
+  recheckAllowed(): PeerId[]
+  /** The address book. */
+  known(): BookEntry[]
+  /** Ends the link with a peer and drops it from the address book; false when it was unknown. */
+  forget(peer: PeerId): boolean
+}
+
 /** Throws BAD_ADDRESS, and LISTEN_FAILED for an open address without a network key. */
-export function createLibp2pTransport(options: Libp2pTransportOptions): Transport {
+export function createLibp2pTransport(options: Libp2pTransportOptions): FleetTransport {
   return new Libp2pTransport(options)
 }
 
-/** How often peers that are gone are removed from libp2p's store. */
+/** How often peers that are gone are removed from libp2p's store and old ones from the address book. */
 const SWEEP_INTERVAL_MS = 60_000
+/** How often links that are too many are looked for. */
+const SURPLUS_INTERVAL_MS = 5_000
+/** Two peers that gave up their link do not dial each other for so long. */
+const GIVEN_UP_FOR_MS = 10 * 60_000
+/** Links change in bursts; one round of tellings tells of a burst. */
+const TELL_AFTER_MS = 1_000
 const NONCE_TIME_BYTES = 6
 const NONCE_RANDOM_BYTES = 10
 
@@ -74,24 +100,27 @@ interface Running {
   gossip: Gossip
   dialler: Dialler
   book: AddressBook
+  exchange: PeerExchange
   handlers: TransportHandlers
   keepAlive: KeepAlive
   timers: NodeJS.Timeout[]
 }
 
-class Libp2pTransport implements Transport {
+class Libp2pTransport implements FleetTransport {
   readonly self: PeerId
   readonly #options: Libp2pTransportOptions
   readonly #tuning: Libp2pTransportTuning
   readonly #log: Log
   readonly #counters = zeroCounters()
   readonly #nonce = startNonce()
+  readonly #admission: Admission
   /** What each connected peer drew at its start. */
   readonly #nonces = new Map<PeerId, string>()
   /** Addresses that led to this process. */
   readonly #ownAddresses = new Set<string>()
   #running: Running | undefined
   #started = false
+  #tellTimer: NodeJS.Timeout | undefined
 
   constructor(options: Libp2pTransportOptions) {
     for (const address of [...options.listen, ...(options.announce ?? []), ...options.bootstrap]) {
@@ -102,6 +131,9 @@ class Libp2pTransport implements Transport {
     this.#options = options
     this.#tuning = { ...TUNING_DEFAULTS, ...options.tuning }
     this.#log = options.log
+    this.#admission = new Admission(options.admission, this.#nonce, (handshake) =>
+      this.#handshake(handshake),
+    )
   }
 
   addresses(): string[] {
@@ -121,9 +153,12 @@ class Libp2pTransport implements Transport {
       listen: options.listen,
       announce: options.announce ?? [],
       topic: options.topic,
-      encrypters: admissionEncrypters(options.admission, this.#nonce, (handshake) =>
-        this.#handshake(handshake),
-      ),
+      encrypters: this.#admission.encrypters(),
+      gate: {
+        knocked: () => this.#counters.connectionsInbound++,
+        allows: (peer) => this.#allows(peer),
+        turnedAway: (peer) => this.#turnedAway(peer),
+      },
       tuning,
     })
     const book = await AddressBook.open(options.addressBookFile, log)
@@ -141,18 +176,39 @@ class Libp2pTransport implements Transport {
       },
       log,
     })
+    const linkedPeers = (): PeerId[] => [...links.entries()].map(([peer]) => peer)
     const dialler = new Dialler(options.bootstrap, {
+      self: this.self,
       dial: (addresses) => this.#dial(addresses),
-      isUp: (peer) => links.isUp(peer),
-      linkCount: () => links.count(),
+      linked: () => new Set(linkedPeers()),
       isOwn: (address) => this.#ownAddresses.has(endpointOf(address)),
       book,
       tuning,
       log,
     })
     const keepAlive = new KeepAlive(() => node.getConnections(), tuning.pingIntervalMs)
-    this.#running = { node, links, gossip, dialler, book, handlers, keepAlive, timers: [] }
-    node.addEventListener('connection:open', ({ detail }) => links.connectionOpened(detail))
+    const exchange = new PeerExchange({
+      self: this.self,
+      neighbours: linkedPeers,
+      connectionTo: (peer) => links.connectionTo(peer),
+      book,
+      accepts: () => this.#admission.labels(),
+      allows: (peer) => this.#allows(peer),
+      learned: (peers) => dialler.learned(peers),
+      leaving: (peer) => dialler.hold(peer, GIVEN_UP_FOR_MS),
+    })
+    this.#running = {
+      node,
+      links,
+      gossip,
+      dialler,
+      book,
+      exchange,
+      handlers,
+      keepAlive,
+      timers: [],
+    }
+    node.addEventListener('connection:open', ({ detail }) => this.#connectionOpened(detail))
     node.addEventListener('connection:close', ({ detail }) => links.connectionClosed(detail))
     node.addEventListener('peer:identify', ({ detail }) => this.#identified(detail))
     try {
@@ -165,9 +221,9 @@ class Libp2pTransport implements Transport {
         },
       )
       if (tuning.exchangePeers) {
-        await node.handle(PEERS_PROTOCOL, (stream) => this.#hearPeers(stream), {
-          maxInboundStreams: 2,
-        })
+        const hear = (stream: Stream, { remotePeer }: Connection): Promise<void> =>
+          exchange.hear(stream, remotePeer.toString())
+        await node.handle(PEERS_PROTOCOL, hear, { maxInboundStreams: 2 })
       }
       await node.start()
     } catch (error) {
@@ -177,10 +233,9 @@ class Libp2pTransport implements Transport {
     gossip.subscribe((author, bytes) => this.#gossip(author, bytes))
     this.#running.timers.push(
       setInterval(() => this.#watchGossip(), tuning.watchdogIntervalMs),
-      setInterval(() => {
-        void this.#sweep()
-        for (const [peer] of links.entries()) this.#tellPeers(peer)
-      }, SWEEP_INTERVAL_MS),
+      setInterval(() => void this.#sweep(), SWEEP_INTERVAL_MS),
+      setInterval(() => this.#tellAll(), tuning.exchangeIntervalMs),
+      setInterval(() => this.#giveUpSurplus(), SURPLUS_INTERVAL_MS),
     )
     dialler.start()
   }
@@ -238,6 +293,57 @@ class Libp2pTransport implements Transport {
     }))
   }
 
+  admit(secrets: AdmissionSecret[]): PeerId[] {
+    assertListenAllowed(secrets, this.#options.listen)
+    this.#admission.replace(secrets)
+    this.#tellAll()
+    return this.#endConnections(
+      ({ encryption }) => !this.#admission.accepts(encryption),
+      'its admission secret is no longer accepted',
+    )
+  }
+
+  labels(): string[] {
+    return this.#admission.labels()
+  }
+
+  labelsOf(peer: PeerId): string[] | undefined {
+    return this.#running?.exchange.acceptedBy(peer)
+  }
+
+  recheckAllowed(): PeerId[] {
+    for (const { peer } of this.known()) if (!this.#allows(peer)) this.#drop(peer)
+    return this.#endConnections(
+      ({ remotePeer }) => !this.#allows(remotePeer.toString()),
+      'the allow list does not name it',
+    )
+  }
+
+  known(): BookEntry[] {
+    return [...(this.#running?.book.entries() ?? [])]
+  }
+
+  forget(peer: PeerId): boolean {
+    const running = this.#running
+    if (running === undefined) return false
+    const linked = running.links.isUp(peer)
+    const known = this.#drop(peer)
+    running.links.hangUp(peer, 'it was forgotten by an operator')
+    return linked || known
+  }
+
+  #drop(peer: PeerId): boolean {
+    this.#running?.dialler.forget(peer)
+    return this.#running?.book.forget(peer) ?? false
+  }
+
+  /** Ends every connection that `ends` says so of, with whatever runs over it; says with whom. */
+  #endConnections(ends: (connection: Connection) => boolean, reason: string): PeerId[] {
+    const ended = this.#running?.node.getConnections().filter(ends) ?? []
+    for (const connection of ended) connection.abort(new Error(reason))
+    return [...new Set(ended.map(({ remotePeer }) => remotePeer.toString()))]
+  }
+
   counters(): TransportCounters {
     return { ...this.#counters }
   }
@@ -248,6 +354,7 @@ class Libp2pTransport implements Transport {
     if (running === undefined) return
     this.#running = undefined
     for (const timer of running.timers) clearInterval(timer)
+    clearTimeout(this.#tellTimer)
     running.keepAlive.stop()
     running.dialler.stop()
     running.links.close()
@@ -289,13 +396,26 @@ class Libp2pTransport implements Transport {
     return peer
   }
 
-  #handshake(handshake: {
-    peer: PeerId
-    address: string
-    nonce: string | undefined
-    direction: 'inbound' | 'outbound'
-  }): void {
+  #allows(peer: PeerId): boolean {
+    return peer === this.self || (this.#options.allows?.(peer) ?? true)
+  }
+
+  #turnedAway(peer: PeerId): void {
+    this.#counters.peersTurnedAway++
+    this.#log.debug({ peer }, 'turned away: the allow list does not name it')
+  }
+
+  /** Lists may have changed while the handshake was under way. */
+  #connectionOpened(connection: Connection): void {
+    const peer = connection.remotePeer.toString()
+    const admitted = this.#admission.accepts(connection.encryption) && this.#allows(peer)
+    if (admitted) this.#running?.links.connectionOpened(connection)
+    else connection.abort(new Error('it is no longer admitted'))
+  }
+
+  #handshake(handshake: Parameters<HandshakeListener>[0]): void {
     const { peer, address, nonce } = handshake
+    if (handshake.direction === 'inbound') this.#counters.handshakesInbound++
     if (nonce === undefined) return
     if (peer === this.self) {
       if (nonce === this.#nonce.toString('hex')) {
@@ -328,33 +448,50 @@ class Libp2pTransport implements Transport {
     const address = String(connection.remoteAddr)
     this.#log.info({ peer, address }, 'link up')
     this.#guard('linkUp', () => running.handlers.linkUp(peer, address))
-    this.#tellPeers(peer)
+    void this.#tellPeers(peer)
   }
 
-  #tellPeers(peer: PeerId): void {
-    const running = this.#running
-    const connection = running?.links.connectionTo(peer)
-    if (running === undefined || connection === undefined || !this.#tuning.exchangePeers) return
-    const neighbours = [...running.links.entries()].map(([other]) => other)
-    const list = peersToTell(peer, neighbours, running.book, connection)
-    if (list.length === 0) return
-    tellPeers(connection, list).catch((error: unknown) => {
+  #tellPeers(peer: PeerId, leaving = false): Promise<void> {
+    const telling = this.#tuning.exchangePeers
+      ? this.#running?.exchange.tell(peer, leaving)
+      : undefined
+    return (telling ?? Promise.resolve()).catch((error: unknown) => {
       this.#log.debug({ peer, err: error }, 'peers not told')
     })
   }
 
-  async #hearPeers(stream: Stream): Promise<void> {
-    const list = await hearPeers(stream)
-    for (const { peer, addresses } of list) {
-      const usable = addresses.filter(isUsable).map(endpointOf)
-      if (peer === this.self || usable.length === 0 || !isPeerId(peer)) continue
-      this.#running?.book.heard(peer, usable)
+  #tellAll(): void {
+    clearTimeout(this.#tellTimer)
+    this.#tellTimer = undefined
+    for (const [peer] of this.#running?.links.entries() ?? []) void this.#tellPeers(peer)
+  }
+
+  #tellAllSoon(): void {
+    if (this.#running !== undefined) {
+      this.#tellTimer ??= setTimeout(() => this.#tellAll(), TELL_AFTER_MS)
     }
-    this.#running?.dialler.bookChanged()
+  }
+
+  #giveUpSurplus(): void {
+    const running = this.#running
+    if (running === undefined) return
+    const { links, exchange, dialler } = running
+    const views = [...links.entries()].map(([peer, { upAt }]) => ({
+      peer,
+      upAt,
+      links: exchange.linksOf(peer),
+    }))
+    const { linksWanted: wanted, linksMax: max } = this.#tuning
+    for (const peer of surplus(this.self, views, { wanted, max }, Date.now(), Math.random)) {
+      this.#counters.linksGivenUp++
+      dialler.hold(peer, GIVEN_UP_FOR_MS)
+      void this.#tellPeers(peer, true).then(() => links.hangUp(peer, 'there are links enough'))
+    }
   }
 
   #linkDown(peer: PeerId, reason: string, stable: boolean): void {
     this.#running?.dialler.linkDown(peer, stable)
+    this.#running?.exchange.gone(peer)
     this.#log.info({ peer, reason }, 'link down')
     // A link may end inside a call of `send` or `disconnect`; handlers are not called from there.
     queueMicrotask(() => {
@@ -393,6 +530,11 @@ class Libp2pTransport implements Transport {
     if (handlers === undefined) return 'ignore'
     this.#counters.gossipReceived++
     this.#counters.gossipBytesReceived += bytes.byteLength
+    // Whoever passed it on may have another list, and has done nothing wrong.
+    if (!this.#allows(author)) {
+      this.#counters.gossipTurnedAway++
+      return 'ignore'
+    }
     const verdict =
       this.#guard('gossip', (): GossipVerdict => handlers.gossip(author, bytes)) ?? 'ignore'
     if (verdict === 'reject') this.#counters.gossipRejected++
@@ -405,12 +547,15 @@ class Libp2pTransport implements Transport {
       .map((address) => endpointOf(String(address)))
       .filter((address) => isUsable(address) && (remoteIsLocal || !isLoopback(address)))
     this.#running?.book.saw(peerId.toString(), addresses)
+    // Only now can the others be told where it is.
+    this.#tellAllSoon()
   }
 
   /** libp2p's peer store keeps every peer for ever otherwise. */
   async #sweep(): Promise<void> {
-    const node = this.#running?.node
-    if (node === undefined) return
+    if (this.#running === undefined) return
+    const { node, book, links } = this.#running
+    book.age(Date.now(), (peer) => links.isUp(peer))
     try {
       for (const { id } of await node.peerStore.all()) {
         if (node.getConnections(id).length > 0) continue

@@ -11,7 +11,7 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import type { Libp2p } from 'libp2p'
-import type { ConnectionEncrypter, PrivateKey } from '@libp2p/interface'
+import type { ConnectionEncrypter, ConnectionGater, PrivateKey } from '@libp2p/interface'
 import { gossipService } from './gossip.ts'
 import type { GossipTuning } from './gossip.ts'
 
@@ -38,12 +38,40 @@ const STREAM_WINDOW_BYTES = 1024 * 1024
 const STREAM_READ_BUFFER_BYTES = 4 * STREAM_WINDOW_BYTES
 const PARALLEL_DIALS_MAX = 32
 
+export interface Gate {
+  /** Somebody connected, and nothing is known of them yet. */
+  knocked(): void
+  allows(peer: string): boolean
+  /** A peer that holds the secret was turned away. */
+  turnedAway(peer: string): void
+}
+
+/** Asked as soon as the handshake has proved who is there, before a muxer or any stream exists. */
+function gaterOf(gate: Gate): ConnectionGater {
+  const denies = (peer: { toString(): string }): boolean => {
+    const allowed = gate.allows(peer.toString())
+    if (!allowed) gate.turnedAway(peer.toString())
+    return !allowed
+  }
+  return {
+    denyInboundConnection: () => {
+      gate.knocked()
+      return false
+    },
+    denyDialPeer: (peer) => !gate.allows(peer.toString()),
+    denyInboundEncryptedConnection: denies,
+    denyOutboundEncryptedConnection: denies,
+  }
+}
+
 export function createNode(options: {
   privateKey: PrivateKey
   listen: string[]
   announce: string[]
   topic: string
   encrypters: ((components: NoiseComponents) => ConnectionEncrypter)[]
+  /** Who of those that hold the secret may come in; everyone when absent. */
+  gate?: Gate
   tuning: NodeTuning
 }): Promise<Node> {
   const { tuning } = options
@@ -60,6 +88,7 @@ export function createNode(options: {
       }),
     ],
     connectionEncrypters: options.encrypters,
+    ...(options.gate === undefined ? {} : { connectionGater: gaterOf(options.gate) }),
     streamMuxers: [
       yamux({
         maxInboundStreams: STREAMS_PER_CONNECTION_MAX,

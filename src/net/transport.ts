@@ -72,6 +72,14 @@ export interface TransportCounters {
   gossipBytesReceived: number
   gossipStreamsReopened: number
   dialsFailed: number
+  /** Connections that came in, strangers' among them, and those that proved to hold a secret of the fleet. */
+  connectionsInbound: number
+  handshakesInbound: number
+  /** Connections and gossip of peers that the allow list does not name. */
+  peersTurnedAway: number
+  gossipTurnedAway: number
+  /** Links given up because there were more than enough. */
+  linksGivenUp: number
   /** Links ended because the peer broke the framing. */
   protocolViolations: number
 }
@@ -90,6 +98,11 @@ export function zeroCounters(): TransportCounters {
     gossipBytesReceived: 0,
     gossipStreamsReopened: 0,
     dialsFailed: 0,
+    connectionsInbound: 0,
+    handshakesInbound: 0,
+    peersTurnedAway: 0,
+    gossipTurnedAway: 0,
+    linksGivenUp: 0,
     protocolViolations: 0,
   }
 }

@@ -6,6 +6,10 @@ import type { NodeTuning } from './node.ts'
 export interface Libp2pTransportTuning extends NodeTuning, LinksTuning, DialTuning {
   /** Whether peers tell each other whom they are linked to. */
   exchangePeers: boolean
+  /** How often, after the first time on each link. */
+  exchangeIntervalMs: number
+  /** With more links than this, surplus ones are given up. */
+  linksMax: number
   /** The watchdog looks at the gossip streams this often. */
   watchdogIntervalMs: number
 }
@@ -22,7 +26,10 @@ export const TUNING_DEFAULTS: Libp2pTransportTuning = {
   reopenMs: 200,
   dialBackoffMinMs: 500,
   dialBackoffMaxMs: 30_000,
-  linksWanted: 24,
+  linksWanted: 12,
+  linksMax: 20,
+  exploreIntervalMs: 5 * 60_000,
+  exchangeIntervalMs: 60_000,
   exchangePeers: true,
   watchdogIntervalMs: 2_000,
 }

@@ -4,6 +4,7 @@ import { stateOf } from '../../src/cli/peer-lines.ts'
 import { statusText } from '../../src/cli/status-text.ts'
 import { bytesInWords, span } from '../../src/cli/words.ts'
 import type { PeerStatus, Status } from '../../src/daemon-api.ts'
+import { zeroCounters } from '../../src/net/transport.ts'
 
 const NOW = Date.UTC(2026, 0, 2, 3, 0, 0)
 const HOUR_MS = 3_600_000
@@ -41,21 +42,7 @@ const status: Status = {
   memory: { rssBytes: 88 * 1024 * 1024 },
   peers: [peer],
   counters: {},
-  transport: {
-    messagesSent: 0,
-    messagesReceived: 0,
-    bytesSent: 0,
-    bytesReceived: 0,
-    messagesDropped: 0,
-    gossipPublished: 0,
-    gossipReceived: 0,
-    gossipRejected: 0,
-    gossipBytesPublished: 0,
-    gossipBytesReceived: 0,
-    gossipStreamsReopened: 0,
-    dialsFailed: 0,
-    protocolViolations: 0,
-  },
+  transport: zeroCounters(),
 }
 
 const plain = (changes: Partial<Status> = {}) =>
