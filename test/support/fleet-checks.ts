@@ -1,22 +1,28 @@
 /**
  * What must be true of a fleet, checked from outside while it runs: the checks read commits, broadcasts and answers, and
- * keep their own account in plain sets.
+ * keep their own account (`facts.ts`) of every mutation ever made.
  *
  * At every commit
- * - contents: a dot has one content, whoever stores it
+ * - one content: a dot has one content, whoever stores it
  * - no return: what is stored anew was not covered before; so nothing removed comes back
- * - cover: what is held is covered, and the stored context is the one in memory
+ * - no loss: an item is removed, or its dot covered without it, only when a mutation that had observed it is durable or
+ *   part of this commit, or when it is purged after its expiry and the clock that says so has company (R12)
+ * - durable first: a context never covers a mutation that is not durable at its origin (R6)
  * - growth: contexts only grow
- * - R6: a context never covers a mutation that is not durable at its origin
+ * - memory: what is in memory afterwards is what was stored
  *
- * At every start
- * - the replica is the one that was in memory when the batch that is the last on disk had been applied
+ * At every answer to a client: the write is durable; a put is held, and what it superseded is not.
+ *
+ * At every start: the replica is the one that was in memory when the batch that is the last on disk had been applied.
+ *
+ * At every message and broadcast: bounds of size; it tells of durable mutations only (R6), and supersedes nothing but what
+ * its mutation had observed (R1).
  *
  * When all has healed (`settle`)
- * - every acknowledged put is held everywhere, or superseded by a mutation that had observed it, or expired
+ * - contexts and items are equal everywhere, with fingerprints that say so
+ * - every acknowledged put is held, or superseded by a mutation that had observed it, or expired
  * - what an acknowledged mutation superseded is held nowhere
  */
-import assert from 'node:assert/strict'
 import { toBinary } from '../../src/core/bytes.ts'
 import type { CoreEffect, CoreEvent } from '../../src/core/events.ts'
 import * as intervals from '../../src/core/intervals.ts'
@@ -24,232 +30,469 @@ import type { Intervals } from '../../src/core/intervals.ts'
 import { decodeItem } from '../../src/core/item.ts'
 import type { Dot, Item } from '../../src/core/item.ts'
 import type { RawBatch } from '../../src/core/records.ts'
+import { boundAt } from '../../src/core/replica.ts'
 import { decodeGossip } from '../../src/core/wire/gossip.ts'
 import { decodeLink } from '../../src/core/wire/link.ts'
-import type { LocalMutation } from '../../src/core/writes.ts'
-import { hash, short, stateOf, summaryOf } from './fleet.ts'
+import type { LocalMutation, LocalResult } from '../../src/core/writes.ts'
+import { GOSSIP_BYTES_MAX, MESSAGE_BYTES_MAX } from '../../src/net/transport.ts'
+import { readBatch } from './batch-account.ts'
+import type { BatchAccount, StoredItem } from './batch-account.ts'
+import { check, CheckFailure } from './check-failure.ts'
+import { Facts } from './facts.ts'
+import type { Fact } from './facts.ts'
+import { hash, short, START_WALL_MS, stateOf, summaryOf } from './fleet.ts'
 import type { Fleet, Observer, SimNode } from './fleet.ts'
 
 interface Account {
   context: Map<string, Intervals>
-  /** The commit under way. */
-  batch: RawBatch | undefined
-  pending: Map<number, LocalMutation[]>
-  /** Summary of the state after each batch, by number. */
-  states: Map<number, string>
+  pending: Map<number, readonly LocalMutation[]>
+  underWay: BatchAccount | undefined
+  committed: BatchAccount | undefined
+  /** Batches that a crash may still take away, the oldest first. */
+  undurable: BatchAccount[]
+  /** Summary of the state after each of them, and after the last durable one, by number. */
+  summaries: Map<number, string>
+  /** The furthest that its wall clock ever was. */
+  wallMax: number
 }
 
+/** First bytes of the messages that tell of the sender's own counters. */
+const DIGEST_TYPES = new Set([3, 4])
+
 export class FleetChecks implements Observer {
+  readonly facts = new Facts()
   readonly #fleet: Fleet
   readonly #accounts = new Map<SimNode, Account>()
-  readonly #items = new Map<string, Item>()
-  /** Greatest durable counter of each actor at its origin. */
-  readonly #durable = new Map<string, number>()
-  readonly #acknowledged = new Map<string, Item>()
-  /** Dots superseded by acknowledged mutations, and by which. */
-  readonly #superseded = new Map<string, string>()
-  /** Dots superseded by mutations whose fate is not known. */
-  readonly #maybe = new Set<string>()
+  readonly #origins = new Map<string, SimNode | undefined>()
+  /** Nodes whose disks lost what was durable, or never return: what only they had is lost. */
+  readonly #lostDisks = new Set<SimNode>()
+
   constructor(fleet: Fleet) {
     this.#fleet = fleet
     fleet.observers.push(this)
   }
+
   get acknowledged(): number {
-    return this.#acknowledged.size
+    let count = 0
+    for (const fact of this.facts.all()) if (fact.acknowledged && fact.item !== undefined) count++
+    return count
   }
+
+  /** From now on nothing that only this disk has needs to be anywhere. */
+  diskLost(node: SimNode): void {
+    this.#lostDisks.add(node)
+  }
+
   // Observer.
+
   started(node: SimNode, batch: number): void {
     const account = this.#account(node)
-    const expected = account.states.get(batch)
-    if (expected !== undefined) {
-      assert.equal(summaryOf(node), expected, `${node.id} is not as it was after batch ${batch}`)
+    for (const one of account.undurable) {
+      if (one.number <= batch) this.#onDurable(one)
+      else for (const fact of one.own) this.facts.drop(fact)
     }
+    account.undurable = []
+    account.underWay = undefined
+    account.committed = undefined
+    const summary = summaryOf(node)
+    const expected = account.summaries.get(batch)
+    check(expected === undefined || expected === summary, 'start', () => {
+      return `${node.id} is not as it was after batch ${batch}`
+    })
     account.context = new Map(node.live.replica.context)
-    // A batch that was under way at the crash may have reached the disk.
-    for (const [actor, set] of account.context) {
-      if (this.#originOf(actor) === node) this.#durable.set(actor, intervals.head(set))
-    }
-    account.states = new Map([[batch, summaryOf(node)]])
+    account.summaries = new Map([[batch, summary]])
   }
+
   stopped(node: SimNode): void {
-    const account = this.#account(node)
-    this.#fateUnknown(node, account)
-    account.batch = undefined
-    account.pending.clear()
+    this.#account(node).pending.clear()
   }
+
   before(node: SimNode, event: CoreEvent): void {
     const account = this.#account(node)
+    account.wallMax = Math.max(account.wallMax, this.#fleet.now(node).wall)
     if (event.type === 'write') account.pending.set(event.id, event.mutations)
-    if (event.type === 'commitFailed') this.#fateUnknown(node, account)
-    if (event.type !== 'committed' || account.batch === undefined) return
-    for (const item of itemsOf(account.batch)) {
-      const covered = node.live.replica.context.covers(item.actor, item.counter)
-      assert.ok(!covered, `${node.id} stores ${short(item)}, which it covers already`)
-    }
   }
+
   after(node: SimNode, event: CoreEvent, effects: readonly CoreEffect[]): void {
     if (event.type === 'committed') this.#onCommitted(node)
     for (const effect of effects) {
       if (effect.type === 'commit') this.#onCommit(node, effect.batch)
       else if (effect.type === 'publish') this.#onPublish(effect.bytes)
       else if (effect.type === 'send') this.#onSend(node, effect.bytes)
-      else if (effect.type === 'written') this.#account(node).pending.delete(effect.id)
-    }
-  }
-  committed(node: SimNode, sync: boolean): void {
-    if (!sync) return
-    for (const [actor, set] of contextOf(this.#account(node).batch!)) {
-      if (this.#originOf(actor) === node) this.#durable.set(actor, intervals.head(set))
-    }
-  }
-  // Checks while it runs.
-  #onCommit(node: SimNode, batch: RawBatch): void {
-    this.#account(node).batch = batch
-    for (const item of itemsOf(batch)) {
-      const known = this.#items.get(dotOf(item))
-      this.#items.set(dotOf(item), item)
-      const same = known === undefined || toBinary(known.envelope) === toBinary(item.envelope)
-      assert.ok(same, `${short(item)} has two contents`)
-    }
-    for (const [actor, set] of contextOf(batch)) {
-      if (this.#originOf(actor) === node) continue
-      const durable = this.#durable.get(actor) ?? 0
-      const dot = { actor, counter: intervals.head(set) }
-      assert.ok(dot.counter <= durable, `${node.id} saw ${short(dot)} before it was durable (R6)`)
-    }
-  }
-  #onCommitted(node: SimNode): void {
-    const account = this.#account(node)
-    const { replica } = node.live
-    for (const [actor, set] of account.batch === undefined ? [] : contextOf(account.batch)) {
-      assert.deepEqual(replica.context.get(actor), set, `${node.id}: context in memory and on disk`)
-      const before = account.context.get(actor) ?? intervals.EMPTY
-      assert.deepEqual(intervals.subtract(before, set), [], `${node.id}: its context shrank`)
-      account.context.set(actor, set)
-    }
-    for (const item of replica.fromDot('', 0)) {
-      assert.ok(replica.context.covers(item.actor, item.counter), 'held implies covered')
-    }
-    account.batch = undefined
-    account.states.set(node.disk.batches, summaryOf(node))
-  }
-  #onSend(node: SimNode, bytes: Uint8Array): void {
-    const message = decodeLink(bytes)
-    if (typeof message === 'string') assert.fail(`${node.id} sends what is ${message}`)
-    if (message.type !== 'digestAsk' && message.type !== 'digestAnswer') return
-    const { actor, head } = message.body
-    const durable = this.#durable.get(toBinary(actor)) ?? 0
-    assert.ok(
-      head <= durable,
-      `${node.id} tells of its counter ${head}, ${durable} is durable (R6)`,
-    )
-  }
-  /** What an origin broadcasts, it has acknowledged in the same step. */
-  #onPublish(bytes: Uint8Array): void {
-    const deltas = decodeGossip(bytes, hash)
-    if (deltas === undefined) assert.fail('a broadcast does not decode')
-    for (const { dot, item, announcedBytes, supersedes } of deltas) {
-      const durable = this.#durable.get(dot.actor) ?? 0
-      assert.ok(dot.counter <= durable, `${short(dot)} was broadcast before it was durable (R6)`)
-      const put = item ?? (announcedBytes > 0 ? this.#items.get(dotOf(dot)) : undefined)
-      if (put !== undefined) this.#acknowledged.set(dotOf(dot), put)
-      for (const gone of supersedes) this.#superseded.set(dotOf(gone), short(dot))
-    }
-  }
-  /** Whatever the writes under way would supersede may be gone, or not. */
-  #fateUnknown(node: SimNode, account: Account): void {
-    for (const { observed } of [...account.pending.values()].flat()) {
-      for (const dot of observed ?? []) this.#maybe.add(dotOf(dot))
-    }
-    if (account.batch === undefined) return
-    const stays = new Set(itemsOf(account.batch).map(dotOf))
-    for (const key of account.batch.deletes) this.#maybe.add(dotOf(dotOfKey(key)))
-    for (const [actor, set] of contextOf(account.batch)) {
-      const fresh = intervals.subtract(set, node.live.replica.context.get(actor))
-      for (let i = 0; i < fresh.length; i += 2) {
-        for (let counter = fresh[i]!; counter <= fresh[i + 1]!; counter++) {
-          if (!stays.has(dotOf({ actor, counter }))) this.#maybe.add(dotOf({ actor, counter }))
-        }
+      else if (effect.type === 'written') {
+        const mutations = this.#account(node).pending.get(effect.id) ?? []
+        this.#account(node).pending.delete(effect.id)
+        if (effect.outcome.ok) this.#onWritten(node, mutations, effect.outcome.results)
       }
     }
   }
+
+  committed(node: SimNode, sync: boolean): void {
+    if (!sync) return
+    const account = this.#account(node)
+    for (const one of account.undurable) this.#onDurable(one)
+    account.undurable = []
+  }
+
+  // Commits.
+
+  #onCommit(node: SimNode, batch: RawBatch): void {
+    const account = this.#account(node)
+    const read = readBatch(batch, node.disk.batches + 1)
+    const writes = new PendingWrites(account.pending.values())
+    const stored = new Map<string, StoredItem>()
+    for (const item of read.items) stored.set(textOf(item), item)
+    for (const [actor, set] of read.context) {
+      this.#checkGrowth(node, account, { actor, set, stored, writes, read })
+    }
+    for (const item of read.items) this.#checkStored(node, account, item)
+    for (const dot of read.deletes) {
+      const fact = this.#known(node, dot)
+      this.#checkRemoval(node, account, fact, { writes, read })
+    }
+    account.underWay = read
+    account.undurable.push(read)
+  }
+
+  #checkStored(node: SimNode, account: Account, stored: StoredItem): void {
+    const covered = intervals.covers(
+      account.context.get(stored.actor) ?? intervals.EMPTY,
+      stored.counter,
+    )
+    check(!covered, 'no return', () => `${node.id} stores ${short(stored)}, which it covers`)
+    const fact = this.#known(node, stored)
+    if (fact.item === undefined) {
+      check(this.#originOf(stored.actor) === node && !fact.executed, 'one content', () => {
+        return `${node.id} stores ${short(stored)}, which is no put`
+      })
+      fact.item = decoded(stored)
+      return
+    }
+    const same = Buffer.compare(fact.item.envelope, stored.envelope) === 0
+    check(same, 'one content', () => `${short(stored)} has another content at ${node.id}`)
+  }
+
+  #checkGrowth(
+    node: SimNode,
+    account: Account,
+    grown: {
+      actor: string
+      set: Intervals
+      stored: Map<string, StoredItem>
+      writes: PendingWrites
+      read: BatchAccount
+    },
+  ): void {
+    const { actor, set, stored, writes, read } = grown
+    const before = account.context.get(actor) ?? intervals.EMPTY
+    const shrunk = intervals.subtract(before, set)
+    check(shrunk.length === 0, 'growth', () => `the context of ${node.id} shrank`)
+    const fresh = intervals.subtract(set, before)
+    const isOwn = this.#originOf(actor) === node
+    for (let i = 0; i < fresh.length; i += 2) {
+      for (let counter = fresh[i]!; counter <= fresh[i + 1]!; counter++) {
+        const dot = { actor, counter }
+        const known = this.facts.get(dot)
+        if (known === undefined && isOwn) {
+          read.own.push(this.facts.add(dot))
+          continue
+        }
+        check(known?.executed === true, 'durable first', () => {
+          return `${node.id} covers ${short(dot)}, which is not durable at its origin (R6)`
+        })
+        if (known.item === undefined || stored.has(textOf(dot))) continue
+        this.#checkRemoval(node, account, known, { writes, read })
+      }
+    }
+  }
+
+  /** An item that was held is gone, or a dot is covered whose item never came. */
+  #checkRemoval(
+    node: SimNode,
+    account: Account,
+    fact: Fact,
+    { writes, read }: { writes: PendingWrites; read: BatchAccount },
+  ): void {
+    if (fact.dead) return
+    if (writes.observe(fact)) {
+      read.kills.push(fact)
+      return
+    }
+    if (fact.item !== undefined && this.#mayPurge(node, fact.item)) {
+      fact.dead = true
+      return
+    }
+    throw new CheckFailure(
+      'no loss',
+      `${node.id} has ${short(fact)} removed, and no mutation that is executed removes it`,
+    )
+  }
+
+  /** Its own clock says so, and no clock says so alone (R12). */
+  #mayPurge(node: SimNode, { expiry }: Item): boolean {
+    const { skew, grace } = this.#fleet.settings.expiry
+    if (expiry === 0 || this.#fleet.now(node).wall <= expiry + skew + grace) return false
+    const others = this.#fleet.nodes.filter((other) => other !== node && other.run > 0)
+    if (others.length === 0) return true
+    return others.some((other) => this.#account(other).wallMax > expiry + grace - skew)
+  }
+
+  #known(node: SimNode, dot: Dot): Fact {
+    const fact = this.facts.get(dot)
+    check(fact !== undefined, 'invented', () => `${node.id} stores ${short(dot)} out of nowhere`)
+    return fact
+  }
+
+  #onDurable(batch: BatchAccount): void {
+    for (const fact of batch.own) this.facts.executed(fact)
+    for (const fact of batch.kills) fact.dead = true
+  }
+
+  #onCommitted(node: SimNode): void {
+    const account = this.#account(node)
+    const batch = account.underWay
+    account.underWay = undefined
+    account.committed = batch
+    if (batch === undefined) return
+    const { replica } = node.live
+    for (const [actor, set] of batch.context) {
+      check(intervals.equals(replica.context.get(actor), set), 'memory', () => {
+        return `${node.id}: the context in memory is not the one on disk`
+      })
+      account.context.set(actor, set)
+    }
+    for (const item of batch.items) {
+      const held = replica.held(item.actor, item.counter) !== undefined
+      check(held, 'memory', () => `${node.id} stored ${short(item)} and does not hold it`)
+    }
+    for (const dot of batch.deletes) {
+      const held = replica.held(dot.actor, dot.counter) !== undefined
+      check(!held, 'memory', () => `${node.id} holds ${short(dot)}, which it removed on disk`)
+    }
+    for (const number of account.summaries.keys()) {
+      if (number < node.disk.durable) account.summaries.delete(number)
+    }
+    account.summaries.set(batch.number, summaryOf(node))
+  }
+
+  // Answers to clients.
+
+  #onWritten(
+    node: SimNode,
+    mutations: readonly LocalMutation[],
+    results: readonly LocalResult[],
+  ): void {
+    for (const [index, mutation] of mutations.entries()) {
+      const { dot, held } = results[index]!
+      const { key, op, observed } = mutation
+      if (observed === undefined) {
+        const alone = op === 'delete' ? held.length === 0 : held.length === 1
+        check(alone, 'answer', () => `${node.id} answers ${op} ${key} with ${held.length} siblings`)
+      }
+      if (dot === undefined) continue
+      const fact = this.facts.get(dot)
+      check(fact?.executed === true, 'durable first', () => {
+        return `${node.id} acknowledges ${short(dot)} before it is durable`
+      })
+      fact.acknowledged = true
+      if (op === 'put') this.#checkPut(node, mutation, fact)
+      const gone =
+        observed?.map((one) => this.facts.get(one)) ??
+        this.#account(node).committed?.kills.filter((kill) => kill.item?.key === key)
+      for (const one of gone ?? []) if (one !== undefined && one !== fact) one.goneBy ??= dot
+    }
+  }
+
+  #checkPut(node: SimNode, { key, value }: LocalMutation, fact: Fact): void {
+    const { item } = fact
+    if (item === undefined) {
+      const superseded = fact.counter < (this.facts.heads.get(fact.actor) ?? 0)
+      check(superseded, 'answer', () => `${node.id} made no item of the put ${short(fact)}`)
+      fact.dead = true
+      return
+    }
+    const same = item.key === key && Buffer.compare(item.value(), value ?? new Uint8Array(0)) === 0
+    check(same, 'answer', () => `${node.id} made ${short(fact)} other than it was told to`)
+  }
+
+  // What peers are told.
+
+  #onSend(node: SimNode, bytes: Uint8Array): void {
+    check(bytes.length <= MESSAGE_BYTES_MAX, 'bounds', () => {
+      return `${node.id} sends a message of ${bytes.length} bytes`
+    })
+    if (!DIGEST_TYPES.has(bytes[0]!)) return
+    const message = decodeLink(bytes)
+    if (typeof message === 'string') {
+      throw new CheckFailure('bounds', `${node.id} sends a digest that is ${message}`)
+    }
+    if (message.type !== 'digestAsk' && message.type !== 'digestAnswer') return
+    const { actor, head } = message.body
+    const durable = this.facts.heads.get(toBinary(actor)) ?? 0
+    check(head <= durable, 'durable first', () => {
+      return `${node.id} tells of its counter ${head}, ${durable} is durable (R6)`
+    })
+  }
+
+  #onPublish(bytes: Uint8Array): void {
+    const deltas = decodeGossip(bytes, hash)
+    const fits = deltas !== undefined && bytes.length <= GOSSIP_BYTES_MAX
+    check(fits, 'bounds', () => 'a broadcast does not decode or is too large')
+    for (const { dot, item, supersedes } of deltas) {
+      const fact = this.facts.get(dot)
+      check(fact?.executed === true, 'durable first', () => {
+        return `${short(dot)} was broadcast before it was durable (R6)`
+      })
+      // Superseded within its own commit, so its origin never stored it; but its broadcast may arrive alone.
+      if (item !== undefined && fact.item === undefined) {
+        fact.item = item
+        fact.dead = true
+      }
+      for (const gone of supersedes) {
+        const old = this.facts.get(gone)
+        // A put without an item was superseded within its own commit.
+        const dead = old?.dead === true || (old?.executed === true && old.item === undefined)
+        check(dead, 'observed', () => {
+          return `${short(dot)} is told to supersede ${short(gone)}, which it had not observed (R1)`
+        })
+      }
+    }
+  }
+
   // The end.
-  /** Why the fleet does not agree yet. */
+
+  /** Those that should agree in the end. */
+  get #members(): SimNode[] {
+    return this.#fleet.nodes.filter((node) => node.run > 0 && !node.gone)
+  }
+
+  /** Why the fleet does not agree yet. Replicas may purge what has expired at different moments. */
   difference(): string | undefined {
-    const down = this.#fleet.nodes.find((node) => node.engine === undefined)
+    const members = this.#members
+    const down = members.find((node) => !node.awake)
     if (down !== undefined) return `${down.id} does not run`
-    const [first, ...others] = this.#fleet.nodes
-    const expected = summaryOf(first!)
+    const [first, ...others] = members
+    if (first === undefined) return undefined
+    const expected = this.#unexpired(first)
     for (const node of others) {
-      if (summaryOf(node) !== expected)
-        return `${first!.id}:\n${stateOf(first!)}\n${node.id}:\n${stateOf(node)}`
+      if (this.#unexpired(node) === expected) continue
+      return `${first.id}:\n${stateOf(first)}\n${node.id}:\n${stateOf(node)}`
     }
     return undefined
   }
-  settle(): void {
-    for (const node of this.#fleet.nodes.slice(1)) {
-      assert.equal(
-        stateOf(node),
-        stateOf(this.#fleet.nodes[0]!),
-        'equal summaries, different states',
-      )
-    }
-    const nowWall = Math.min(...this.#fleet.nodes.map((node) => this.#fleet.now(node).wall))
-    for (const node of this.#fleet.nodes) {
-      const { replica } = node.live
-      for (const [dot, item] of this.#acknowledged) {
-        if (replica.held(item.actor, item.counter) !== undefined) continue
-        if (this.#superseded.has(dot) || this.#maybe.has(dot)) continue
-        const expired = item.expiry > 0 && item.expiry < nowWall
-        assert.ok(expired, `${node.id} lost ${short(item)} of ${item.key}`)
-      }
-      for (const item of replica.fromDot('', 0)) {
-        const by = this.#superseded.get(dotOf(item))
-        assert.equal(by, undefined, `${node.id} still holds ${short(item)}, superseded by ${by}`)
-      }
-    }
+
+  #unexpired(node: SimNode): string {
+    const { replica } = node.live
+    const { context } = replica
+    const persistent = replica.sum(undefined, boundAt(1, 0))
+    const living = replica.sum(boundAt(1, START_WALL_MS + this.#fleet.time + 1), undefined)
+    const lanes = persistent.lanes.map((lane, index) => (lane + living.lanes[index]!) | 0)
+    const items = persistent.count + living.count
+    return `${toBinary(context.hash())} ${context.dots} ${items} ${lanes.join()}`
   }
+
+  settle(): void {
+    const nowWall = START_WALL_MS + this.#fleet.time
+    const [first, ...others] = this.#members
+    if (first === undefined) return
+    const expected = this.#listOf(first, nowWall)
+    for (const node of others) {
+      check(this.#listOf(node, nowWall) === expected, 'agreement', () => {
+        return 'equal fingerprints, different replicas'
+      })
+    }
+    for (const fact of this.facts.all()) this.#checkEnd(fact, first, nowWall)
+  }
+
+  #listOf(node: SimNode, nowWall: number): string {
+    const { replica } = node.live
+    const lines = Array.from(replica.context, ([actor, set]) => `${actor} ${set.join()}`).sort()
+    for (const item of replica.fromDot('', 0)) {
+      const fact = this.#known(node, item)
+      const same = fact.item !== undefined && fact.item.lane0 === item.lane0
+      check(same, 'one content', () => `${node.id} holds other contents of ${short(item)}`)
+      if (item.expiry === 0 || item.expiry > nowWall) lines.push(`${item.actor} ${item.counter}`)
+      const by = fact.goneBy
+      check(by === undefined, 'no return', () => {
+        return `${node.id} still holds ${short(item)}, superseded by ${short(by!)}`
+      })
+    }
+    return lines.join('\n')
+  }
+
+  /** All are as `node` is. */
+  #checkEnd(fact: Fact, node: SimNode, nowWall: number): void {
+    const { item } = fact
+    if (!fact.acknowledged || fact.dead) return
+    const { replica } = node.live
+    const origin = this.#originOf(fact.actor)
+    const excused =
+      origin !== undefined &&
+      this.#lostDisks.has(origin) &&
+      !replica.context.covers(fact.actor, fact.counter)
+    if (excused) return
+    if (item === undefined) {
+      const seen = replica.context.covers(fact.actor, fact.counter)
+      return check(seen, 'no loss', () => `${node.id} lost the delete ${short(fact)}`)
+    }
+    if (replica.held(fact.actor, fact.counter) !== undefined) return
+    const expired = item.expiry > 0 && item.expiry < nowWall
+    check(expired, 'no loss', () => `${node.id} lost ${short(item)} of ${item.key}`)
+  }
+
   #account(node: SimNode): Account {
     let account = this.#accounts.get(node)
     if (account === undefined) {
-      account = { context: new Map(), batch: undefined, pending: new Map(), states: new Map() }
+      account = {
+        context: new Map(),
+        pending: new Map(),
+        underWay: undefined,
+        committed: undefined,
+        undurable: [],
+        summaries: new Map(),
+        wallMax: 0,
+      }
       this.#accounts.set(node, account)
     }
     return account
   }
+
   #originOf(actor: string): SimNode | undefined {
-    return this.#fleet.nodes.find((node) => actor.endsWith(this.#fleet.peerHashOf(node)))
+    if (!this.#origins.has(actor)) {
+      const origin = this.#fleet.nodes.find((node) => actor.endsWith(this.#fleet.peerHashOf(node)))
+      this.#origins.set(actor, origin)
+    }
+    return this.#origins.get(actor)
   }
 }
-function dotOf(dot: Dot): string {
+
+/** What the writes that a node has not answered yet may supersede. */
+class PendingWrites {
+  readonly #keys = new Set<string>()
+  readonly #dots = new Set<string>()
+
+  constructor(writes: Iterable<readonly LocalMutation[]>) {
+    for (const mutations of writes) {
+      for (const { key, observed } of mutations) {
+        if (observed === undefined) this.#keys.add(key)
+        for (const dot of observed ?? []) this.#dots.add(textOf(dot))
+      }
+    }
+  }
+
+  observe(fact: Fact): boolean {
+    return (
+      (fact.item !== undefined && this.#keys.has(fact.item.key)) || this.#dots.has(textOf(fact))
+    )
+  }
+}
+
+function textOf(dot: Dot): string {
   return `${dot.actor}${dot.counter}`
 }
 
-const CONTEXT = 'c'.charCodeAt(0)
-const ITEM = 'i'.charCodeAt(0)
-
-function itemsOf(batch: RawBatch): Item[] {
-  return batch.puts
-    .filter(({ key }) => key[0] === ITEM)
-    .map(({ value }) => {
-      const item = decodeItem(value.subarray(16), hash)
-      return item ?? assert.fail('a stored item does not decode')
-    })
-}
-
-function contextOf(batch: RawBatch): [string, Intervals][] {
-  return batch.puts
-    .filter(({ key }) => key[0] === CONTEXT)
-    .map(({ key, value }) => {
-      const set = intervals.decodeIntervals(value)
-      return [toBinary(key.subarray(1)), set ?? assert.fail('a stored context does not decode')]
-    })
-}
-
-function dotOfKey(key: Uint8Array): Dot {
-  const view = new DataView(key.buffer, key.byteOffset + 17)
-  return {
-    actor: toBinary(key.subarray(1, 17)),
-    counter: view.getUint32(0) * 2 ** 32 + view.getUint32(4),
-  }
+function decoded({ envelope }: StoredItem): Item {
+  const item = decodeItem(envelope, hash)
+  check(item !== undefined, 'one content', () => 'a stored item does not decode')
+  return item
 }

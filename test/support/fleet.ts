@@ -455,7 +455,7 @@ export class Fleet implements NetworkHost, GossipHost {
       node.corrupts = 0
       node.clockRight()
       this.resume(node)
-      if (node.run > 0) this.restart(node)
+      if (node.run > 0 && !node.gone) this.restart(node)
     }
     this.network.heal()
   }

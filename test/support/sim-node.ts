@@ -23,6 +23,8 @@ export class SimNode {
   corrupts = 0
   /** Speaks a later version: says so, and sends fields and messages that others do not know. */
   ahead = false
+  /** Never returns. */
+  gone = false
   /** A wall clock that does not run as time does: `rate` 0 is frozen, negative runs backward. */
   #odd: { rate: number; since: number; wall: number } | undefined
 
