@@ -105,6 +105,11 @@ export interface PeerStatus extends Neighbour {
   repairing: boolean
   /** For how long the peer was asked in vain, milliseconds; absent when it owes no answer. */
   unansweredMs?: number
+  /** For how long dots of that peer have been missing here, and since when they did not get fewer; absent while none are. */
+  behindMs?: number
+  stuckMs?: number
+  /** For how long every comparison with that peer has differed; absent when the last one agreed. */
+  differsMs?: number
   /** Of the latest session of this link that changed something here, or failed. */
   lastReceipt?: RepairReceipt
 }
@@ -121,6 +126,14 @@ export interface StoreLoss {
   damage?: string[]
 }
 
+/** Times that the daemon stood still for a second or more, since its start. */
+export interface EventLoop {
+  stalls: number
+  stalledMs: number
+  /** `busy`: by its own work; `not-scheduled`: it was paused, swapped out or not given the processor. */
+  last?: { at: number; ms: number; cause: 'busy' | 'not-scheduled' }
+}
+
 export interface Status {
   version: string
   name: string
@@ -131,15 +144,30 @@ export interface Status {
   dataDir: string
   socket?: string
   addresses: string[]
+  /** Addresses that are dialled for as long as the daemon runs, as configured. */
+  bootstrap: string[]
   cluster: { id: string; local: boolean }
   completeness: Completeness
   keys: number
+  /** Concurrent values of one key that a local write may make. */
+  siblingsMax: number
+  /** Time since the map last changed here, milliseconds. */
+  quietMs: number
   itemsExpired: number
   digest: DigestView
   context: { actors: number; dots: number; gaps: number; dotsLost: number }
   clock: { doubt: boolean; reason?: string }
-  store: { sizeBytes: number; failing?: string; loss?: StoreLoss }
-  memory: { rssBytes: number }
+  store: {
+    sizeBytes: number
+    /** Of the file system that the data directory is on. */
+    freeBytes: number
+    failing?: string
+    /** Age of the commit that the disk has not answered yet. */
+    commitMs?: number
+    loss?: StoreLoss
+  }
+  memory: { rssBytes: number; heapUsedBytes: number; heapLimitBytes: number }
+  eventLoop: EventLoop
   peers: PeerStatus[]
   counters: Record<string, number>
   transport: TransportCounters
@@ -169,6 +197,8 @@ export interface Daemon {
   completeness(): Completeness
   status(): Promise<Status>
   peers(): PeerStatus[]
+  /** What keeps this daemon from doing its work, for whoever might restart it; undefined while nothing does. */
+  ailment(): string | undefined
   connect(address: string): Promise<PeerId>
   /** Runs one repair session now, with the given peer or with every connected one. Throws UNKNOWN_PEER. */
   repair(peer?: PeerId): Promise<RepairReceipt[]>

@@ -23,6 +23,7 @@ import type { LocalMutation, LocalResult } from './core/writes.ts'
 import { CoreDriver, loadEngine, nowOfProcess } from './daemon/core-driver.ts'
 import { clusterOf, peerHash } from './daemon/identity.ts'
 import type { Cluster } from './daemon/identity.ts'
+import { freeBytes, Health, storeAilment } from './daemon/health.ts'
 import { Metrics } from './daemon/metrics.ts'
 import { decodeToken, encodeToken } from './daemon/token.ts'
 import { dotView, Views } from './daemon/views.ts'
@@ -131,6 +132,7 @@ class RunningDaemon implements Daemon {
   readonly #watchers: Watchers
   readonly #startedAt = Date.now()
   #driver!: CoreDriver
+  #health!: Health
   #control: ControlServer | undefined
   #stopping: Promise<void> | undefined
 
@@ -158,6 +160,11 @@ class RunningDaemon implements Daemon {
       },
       loaded,
     )
+    this.#health = new Health({
+      log,
+      peers: () => this.#peers(),
+      dots: () => this.#driver.engine.replica.context.dots,
+    })
     try {
       await transport.start({
         linkUp: (peer) => {
@@ -181,6 +188,7 @@ class RunningDaemon implements Daemon {
         log,
       })
     } catch (error) {
+      this.#health.stop()
       await this.#driver.stop()
       await transport.close()
       throw error
@@ -221,7 +229,7 @@ class RunningDaemon implements Daemon {
   async status(): Promise<Status> {
     const { config, cluster, data, transport } = this.#parts
     const { engine } = this.#driver
-    const { replica, actor, storeFailed } = engine
+    const { replica, actor } = engine
     const now = Date.now()
     const self = { writer: undefined, complete: false }
     const digest = makeDigest(replica, self, now, now)
@@ -234,9 +242,11 @@ class RunningDaemon implements Daemon {
       dataDir: data.path,
       socket: config.socket.path,
       addresses: transport.addresses(),
+      bootstrap: config.bootstrap,
       cluster: { id: toHex(toBinary(cluster.id)), local: cluster.local },
       completeness: engine.completeness(nowOfProcess()),
       keys: replica.keys,
+      siblingsMax: config.limits.siblings,
       itemsExpired: engine.itemsExpired(now),
       digest: {
         context: toHex(digest.contextHash),
@@ -253,13 +263,27 @@ class RunningDaemon implements Daemon {
       clock: engine.clock(nowOfProcess()),
       store: {
         sizeBytes: await data.store.sizeBytes(),
-        ...(storeFailed === undefined ? {} : { failing: storeFailed }),
+        freeBytes: await freeBytes(data.path),
+        ...this.#storeState(),
         ...this.#lossView(),
       },
-      memory: { rssBytes: process.memoryUsage.rss() },
       peers: this.peers(),
-      counters: { ...engine.counters(), watchers: this.#watchers.count },
+      counters: {
+        ...engine.counters(),
+        ...this.#health.counters(),
+        watchers: this.#watchers.count,
+      },
+      ...this.#health.view(),
       transport: transport.counters(),
+    }
+  }
+
+  #storeState(): Pick<Status['store'], 'failing' | 'commitMs'> {
+    const { commitMs, engine } = this.#driver
+    const { storeFailed } = engine
+    return {
+      ...(storeFailed === undefined ? {} : { failing: storeFailed }),
+      ...(commitMs === undefined ? {} : { commitMs }),
     }
   }
 
@@ -273,7 +297,15 @@ class RunningDaemon implements Daemon {
     return { loss: { at, madeUp: lossAt === 0, ...found } }
   }
 
+  ailment(): string | undefined {
+    return storeAilment(this.#storeState())
+  }
+
   peers(): PeerStatus[] {
+    return this.#health.withTimes(this.#peers())
+  }
+
+  #peers(): PeerStatus[] {
     const { links, replica } = this.#driver.engine
     const { mono } = nowOfProcess()
     return this.#parts.transport.neighbours().map((neighbour): PeerStatus => {
@@ -327,6 +359,7 @@ class RunningDaemon implements Daemon {
   async #stop(): Promise<void> {
     const { data, transport } = this.#parts
     await this.#control?.close()
+    this.#health.stop()
     await this.#driver.stop()
     await transport.close()
     await data.close()

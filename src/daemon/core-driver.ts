@@ -105,6 +105,8 @@ export class CoreDriver {
   #timer: NodeJS.Timeout | undefined
   #timerAt = Infinity
   #stopped = false
+  /** Monotonic time at which the commit under way was handed to the store. */
+  #commitSince: number | undefined
   #reopening: Promise<void> | undefined
 
   constructor(host: CoreDriverHost, loaded: { engine: Engine; loss: Loss | undefined }) {
@@ -121,6 +123,13 @@ export class CoreDriver {
   /** The latest loss that this run has found; whether it is made up for, the engine tells. */
   get loss(): Loss | undefined {
     return this.#loss
+  }
+
+  /** Age of the commit that the store has not answered yet, milliseconds. */
+  get commitMs(): number | undefined {
+    return this.#commitSince === undefined
+      ? undefined
+      : Math.round(performance.now() - this.#commitSince)
   }
 
   write(mutations: LocalMutation[]): Promise<LocalResult[]> {
@@ -195,9 +204,16 @@ export class CoreDriver {
   }
 
   #commit(batch: RawBatch, sync: boolean): void {
+    this.#commitSince = performance.now()
     this.#host.data.store.commit(batch, { sync }).then(
-      () => this.handle({ type: 'committed' }),
-      (error: unknown) => this.#commitFailed(error),
+      () => {
+        this.#commitSince = undefined
+        this.handle({ type: 'committed' })
+      },
+      (error: unknown) => {
+        this.#commitSince = undefined
+        this.#commitFailed(error)
+      },
     )
   }
 

@@ -1,6 +1,8 @@
-/** Prometheus metrics: everything that `status` tells as numbers, read when scraped. */
+/** Prometheus metrics: everything that `status` tells as numbers, read when scraped. `metric-list.ts` has the list. */
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Status } from '../daemon-api.ts'
+import { COUNTERS, describedSources, GAUGES, PEER_GAUGES } from './metric-list.ts'
+import type { CounterSource } from './metric-list.ts'
 
 /** snake_case of a counter's name: `sessions.equal` becomes `sessions_equal`. */
 function snake(name: string): string {
@@ -10,92 +12,104 @@ function snake(name: string): string {
     .toLowerCase()
 }
 
-const GAUGES: [name: string, help: string, read: (status: Status) => number][] = [
-  ['keys', 'Keys with at least one held item', (s) => s.keys],
-  ['items_held', 'Held items, siblings and expired ones among them', (s) => s.digest.items],
-  ['items_expired', 'Held items that have expired and wait to be purged', (s) => s.itemsExpired],
-  ['context_actors', 'Actors in the context', (s) => s.context.actors],
-  ['context_dots', 'Mutations seen', (s) => s.context.dots],
-  [
-    'context_gaps',
-    'Mutations missing below the greatest seen of their actor',
-    (s) => s.context.gaps,
-  ],
-  ['dots_lost', 'Mutations that no linked peer has', (s) => s.context.dotsLost],
-  [
-    'complete',
-    '1 unless this replica is still syncing',
-    (s) => +(s.completeness.state !== 'syncing'),
-  ],
-  [
-    'clock_in_doubt',
-    '1 while expired items are not purged because of the clock',
-    (s) => +s.clock.doubt,
-  ],
-  ['store_bytes', 'Size of the store on disk', (s) => s.store.sizeBytes],
-  ['store_failing', '1 while the store cannot be written', (s) => +(s.store.failing !== undefined)],
-  ['peers', 'Linked peers', (s) => s.peers.length],
-  [
-    'peers_disagreeing',
-    'Linked peers whose last digest differed',
-    (s) => s.peers.filter((peer) => peer.lastDigest?.agreed === false).length,
-  ],
-  [
-    'peers_without_gossip',
-    'Linked peers whose gossip streams are not open both ways',
-    (s) => s.peers.filter((peer) => !peer.gossip).length,
-  ],
-]
+type Set = (status: Status) => void
 
 export class Metrics {
   readonly #registry = new Registry()
-  readonly #gauges: { gauge: Gauge; read: (status: Status) => number }[]
-  readonly #behind: Gauge
-  readonly #counters = new Map<string, Counter>()
+  readonly #setters: Set[]
+  readonly #described = describedSources()
+  /** Of counts without an entry in the list. */
+  readonly #others = new Map<string, Counter>()
 
   constructor() {
-    const registers = [this.#registry]
     collectDefaultMetrics({ register: this.#registry })
-    this.#gauges = GAUGES.map(([name, help, read]) => ({
-      gauge: new Gauge({ name: `hearsay_${name}`, help, registers }),
-      read,
-    }))
-    this.#behind = new Gauge({
-      name: 'hearsay_peer_dots_behind',
-      help: 'Mutations that this peer has and this daemon lacks, by the last comparison',
-      labelNames: ['peer'],
-      registers,
-    })
+    this.#setters = [this.#buildInfo(), ...this.#gauges(), ...this.#counters()]
   }
 
   async render(status: Status): Promise<string> {
-    for (const { gauge, read } of this.#gauges) gauge.set(read(status))
-    this.#behind.reset()
-    for (const { peer, dotsBehind } of status.peers) {
-      if (dotsBehind !== undefined) this.#behind.set({ peer }, dotsBehind)
-    }
-    const counts = { ...status.counters, ...prefixed('transport', { ...status.transport }) }
-    for (const [name, value] of Object.entries(counts)) this.#setCounter(name, value)
+    for (const set of this.#setters) set(status)
+    this.#setOthers(status)
     return this.#registry.metrics()
   }
 
-  #setCounter(name: string, value: number): void {
-    let counter = this.#counters.get(name)
-    if (counter === undefined) {
-      counter = new Counter({
-        name: `hearsay_${snake(name)}_total`,
-        help: `${name} since start`,
-        registers: [this.#registry],
-      })
-      this.#counters.set(name, counter)
+  #gauge(name: string, help: string, labelNames: string[] = []): Gauge {
+    return new Gauge({ name, help, labelNames, registers: [this.#registry] })
+  }
+
+  #counter(name: string, help: string, labelNames: string[] = []): Counter {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] })
+  }
+
+  #buildInfo(): Set {
+    const info = this.#gauge('hearsay_build_info', 'Always 1; the label tells the version.', [
+      'version',
+    ])
+    return ({ version }) => info.set({ version }, 1)
+  }
+
+  #gauges(): Set[] {
+    const ofDaemon = GAUGES.map(({ name, help, read }): Set => {
+      const gauge = this.#gauge(name, help)
+      return (status) => gauge.set(read(status) ?? 0)
+    })
+    const ofPeers = PEER_GAUGES.map(({ name, help, read }): Set => {
+      const gauge = this.#gauge(name, help, ['peer'])
+      return ({ peers }) => {
+        gauge.reset()
+        for (const peer of peers) {
+          const value = read(peer)
+          if (value !== undefined) gauge.set({ peer: peer.peer }, value)
+        }
+      }
+    })
+    return [...ofDaemon, ...ofPeers]
+  }
+
+  #counters(): Set[] {
+    return COUNTERS.map(({ name, help, from }): Set => {
+      if (typeof from === 'string') {
+        const counter = this.#counter(name, help)
+        return (status) => {
+          counter.reset()
+          counter.inc(countOf(status, from))
+        }
+      }
+      const { label, values } = from
+      const counter = this.#counter(name, help, [label])
+      return (status) => {
+        counter.reset()
+        for (const [value, source] of Object.entries(values)) {
+          counter.inc({ [label]: value }, countOf(status, source))
+        }
+      }
+    })
+  }
+
+  #setOthers(status: Status): void {
+    const counts = sourcesOf(status).filter((source) => !this.#described.has(source))
+    for (const source of counts) {
+      if (source === 'counters.watchers') continue
+      let counter = this.#others.get(source)
+      if (counter === undefined) {
+        const name = source.replace(/^counters\./, '')
+        counter = this.#counter(`hearsay_${snake(name)}_total`, `${name} since start.`)
+        this.#others.set(source, counter)
+      }
+      counter.reset()
+      counter.inc(countOf(status, source))
     }
-    counter.reset()
-    counter.inc(value)
   }
 }
 
-function prefixed(prefix: string, counts: Record<string, number>): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(counts).map(([name, value]) => [`${prefix}_${name}`, value]),
-  )
+function countOf(status: Status, source: CounterSource): number {
+  const [group, ...name] = source.split('.')
+  const counts = { ...(group === 'counters' ? status.counters : status.transport) }
+  return (counts as Record<string, number>)[name.join('.')] ?? 0
+}
+
+export function sourcesOf(status: Pick<Status, 'counters' | 'transport'>): CounterSource[] {
+  return [
+    ...Object.keys(status.counters).map((name): CounterSource => `counters.${name}`),
+    ...Object.keys(status.transport).map((name): CounterSource => `transport.${name}`),
+  ]
 }

@@ -4,46 +4,7 @@ import { stateOf } from '../../src/cli/peer-lines.ts'
 import { statusText } from '../../src/cli/status-text.ts'
 import { bytesInWords, span } from '../../src/cli/words.ts'
 import type { PeerStatus, Status } from '../../src/daemon-api.ts'
-import { zeroCounters } from '../../src/net/transport.ts'
-
-const NOW = Date.UTC(2026, 0, 2, 3, 0, 0)
-const HOUR_MS = 3_600_000
-
-const peer: PeerStatus = {
-  peer: '12D3KooWAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABBBBBBBB',
-  name: 'edge-8',
-  address: '/ip4/10.0.0.8/tcp/4001',
-  direction: 'outbound',
-  connectedAt: NOW - HOUR_MS,
-  gossip: true,
-  lastDigest: { at: NOW - 3000, agreed: true },
-  dotsBehind: 0,
-  clockOffsetMs: 4,
-  complete: true,
-  repairing: false,
-}
-
-const status: Status = {
-  version: '1.2.3',
-  name: 'edge-7',
-  peerId: '12D3KooWSelf',
-  startedAt: NOW - 3 * HOUR_MS,
-  dataDir: '/var/lib/hearsay',
-  socket: '/run/hearsay/hearsay.sock',
-  addresses: ['/ip4/10.0.0.7/tcp/4001/p2p/12D3KooWSelf', '/ip6/::1/tcp/4001/p2p/12D3KooWSelf'],
-  cluster: { id: 'c'.repeat(32), local: false },
-  completeness: { state: 'complete' },
-  keys: 2503,
-  itemsExpired: 12,
-  digest: { context: 'a'.repeat(32), fingerprint: 'b'.repeat(32), dots: 2600, items: 2510 },
-  context: { actors: 5, dots: 2600, gaps: 0, dotsLost: 0 },
-  clock: { doubt: false },
-  store: { sizeBytes: 12_345_678 },
-  memory: { rssBytes: 88 * 1024 * 1024 },
-  peers: [peer],
-  counters: {},
-  transport: zeroCounters(),
-}
+import { HOUR_MS, NOW, peer, status } from '../support/status-fixture.ts'
 
 const plain = (changes: Partial<Status> = {}) =>
   statusText({ ...status, ...changes }, NOW, (_format, text) => text)
@@ -81,7 +42,7 @@ All is well: complete, and the connected peer agrees.
 
   describe('says what is wrong and what to do', () => {
     it('a store that failed', () => {
-      const text = verdict({ store: { sizeBytes: 1, failing: 'no space left on device' } })
+      const text = verdict({ store: { ...status.store, failing: 'no space left on device' } })
       assert.match(
         text,
         /^! The store has failed: no space left on device\. Writes are refused.*restart/,
@@ -154,7 +115,7 @@ All is well: complete, and the connected peer agrees.
 
     it('several at once, the worst first', () => {
       const lines = verdict({
-        store: { sizeBytes: 1, failing: 'broken' },
+        store: { ...status.store, failing: 'broken' },
         completeness: { state: 'syncing' },
         context: { ...status.context, dotsLost: 1 },
       }).split('\n')

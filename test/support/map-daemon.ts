@@ -225,9 +225,12 @@ export class MapDaemon implements Daemon {
       startedAt: this.#startedAt,
       dataDir: '/nowhere',
       addresses: [`/memory/${this.#options.name}`],
+      bootstrap: [],
       cluster: { id: hash('test'), local: true },
       completeness: this.completenessNow,
       keys: this.#held.size,
+      siblingsMax: 64,
+      quietMs: 0,
       itemsExpired: items.filter((item) => (item.expiresAt ?? Infinity) <= Date.now()).length,
       digest: {
         context: hash(String(this.#seen.size)),
@@ -237,12 +240,17 @@ export class MapDaemon implements Daemon {
       },
       context: { actors: 1, dots: this.#seen.size, gaps: 0, dotsLost: 0 },
       clock: { doubt: false },
-      store: { sizeBytes: 0 },
-      memory: { rssBytes: process.memoryUsage.rss() },
+      store: { sizeBytes: 0, freeBytes: 0 },
+      memory: { rssBytes: process.memoryUsage.rss(), heapUsedBytes: 0, heapLimitBytes: 0 },
+      eventLoop: { stalls: 0, stalledMs: 0 },
       peers: this.peers(),
       counters: { writes: this.#counter },
       transport: zeroCounters(),
     })
+  }
+
+  ailment(): undefined {
+    return undefined
   }
 
   peers(): PeerStatus[] {
