@@ -7,13 +7,13 @@ import type { PeerStatus, Status } from '../daemon-api.ts'
 export interface GaugeEntry {
   name: string
   help: string
-  read(status: Status): number | undefined
+  read: (status: Status) => number | undefined
 }
 
 export interface PeerGaugeEntry {
   name: string
   help: string
-  read(peer: PeerStatus): number | undefined
+  read: (peer: PeerStatus) => number | undefined
 }
 
 export interface CounterEntry {
