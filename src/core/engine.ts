@@ -51,6 +51,8 @@ const CONFIRMED_INTERVALS = 3
 const MUTATION_OVERHEAD_BYTES = 512
 /** After a restart a replica is complete as of a moment at most this far before its last one. */
 const COMPLETENESS_KEPT_MS = 60_000
+/** A shell that brings nothing for so long after a deadline has stood still, and peers must not pay for it. */
+const STALL_MS_MIN = 1_000
 
 export class Engine {
   readonly replica: Replica
@@ -66,6 +68,8 @@ export class Engine {
   readonly #counters = new Map<string, number>()
   #effects: CoreEffect[] = []
   #now: Now
+  /** The deadline that the shell was last told. */
+  #dueAt = Infinity
   #writer: Writer | undefined
   #outbox: Delta[] = []
   #writeBytes = 0
@@ -105,7 +109,9 @@ export class Engine {
   }
 
   handle(event: CoreEvent, now: Now): CoreEffect[] {
+    const lateMs = now.mono - Math.max(this.#now.mono, this.#dueAt)
     this.#now = now
+    if (lateMs >= STALL_MS_MIN) this.#links.excuse()
     this.#clock.observe(now)
     this.#dispatch(event)
     this.#advance()
@@ -116,7 +122,8 @@ export class Engine {
 
   /** Monotonic time at which a `tick` is due. */
   deadline(): number {
-    return Math.min(this.#links.deadline(), this.#purge.deadline(this.#now))
+    this.#dueAt = Math.min(this.#links.deadline(), this.#purge.deadline(this.#now))
+    return this.#dueAt
   }
 
   // What a shell may read between events.

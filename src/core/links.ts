@@ -179,6 +179,15 @@ export class Links {
     if (now.mono >= this.#neighbours.tellAt) this.#tellNeighbours()
   }
 
+  /** This process stood still, and what peers sent meanwhile is still to be read: what they are waited for begins anew. */
+  excuse(): void {
+    const { mono } = this.#host.now()
+    for (const peer of this.peers.values()) {
+      peer.helloBy = mono + HELLO_TIMEOUT_MS
+      peer.excuse(mono)
+    }
+  }
+
   deadline(): number {
     const gaps = this.#gaps.deadline(this.#host.now().mono)
     let deadline = Math.min(gaps, this.#neighbours.tellAt)

@@ -29,7 +29,7 @@ export class Peer {
   readonly answerer: Answerer
   hello: Hello | undefined
   /** Monotonic time by which it must have said hello. */
-  readonly helloBy: number
+  helloBy: number
   /** Nonces of the peers to which this one said that it is linked. */
   neighbours: ReadonlySet<string> = new Set()
   session: RepairSession | undefined
@@ -97,6 +97,13 @@ export class Peer {
   /** The peer told its context, and this is what was missing here. */
   lacked(missing: ReadonlyMap<ActorId, Intervals>): void {
     this.#lacked = missing
+  }
+
+  /** Whatever it is waited for counts from now on. */
+  excuse(mono: number): void {
+    if (this.session !== undefined) this.session.progressAt = mono
+    this.answerer.excuse()
+    if (this.unansweredSince !== undefined) this.unansweredSince = mono
   }
 
   /** Dots that the peer had when it last told, and that have not come since, by whatever way; undefined while unknown. */

@@ -59,6 +59,11 @@ export class Answerer {
     this.#pull = undefined
   }
 
+  /** The wait for the asker begins anew. */
+  excuse(): void {
+    this.#progressAt = this.#host.mono()
+  }
+
   handle(message: LinkMessage): void {
     this.#progressAt = this.#host.mono()
     if (message.type === 'pullRequest') this.#onPullRequest(message.body)
