@@ -205,6 +205,11 @@ export const COUNTERS: readonly CounterEntry[] = [
     from: 'transport.gossipReceived',
   },
   {
+    name: 'hearsay_gossip_duplicates_total',
+    help: 'Further copies of broadcasts that had come already.',
+    from: 'transport.gossipDuplicates',
+  },
+  {
     name: 'hearsay_gossip_messages_rejected_total',
     help: 'Broadcasts that did not decode; they do not travel on.',
     from: 'transport.gossipRejected',

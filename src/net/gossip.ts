@@ -8,12 +8,18 @@
  * missing, what is left of it is reset, so that the peer's own watchdog sees it too; when that does not help, only a new
  * connection does.
  *
+ * What a payload costs beyond itself. A copy of one that is known is told by its author and number, before its signature
+ * is checked. And gossipsub tells its mesh of each payload that it needs no other copy of it; where nobody forwards, as
+ * in a fleet in which all are linked, that is most of the packets and does nothing. So it is told only while the latest
+ * payload was to be forwarded.
+ *
  * This is the only file that uses gossipsub's runtime surface beyond its published interface.
  */
 import { gossipsub, TopicValidatorResult } from '@chainsafe/libp2p-gossipsub'
 import type { GossipSub } from '@chainsafe/libp2p-gossipsub'
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
-import type { GossipVerdict } from './transport.ts'
+import { toBinary } from '../core/bytes.ts'
+import type { GossipVerdict, TransportCounters } from './transport.ts'
 
 /** What gossipsub's object has at run time, in the version that package.json names. */
 interface GossipSubInternals {
@@ -21,6 +27,22 @@ interface GossipSubInternals {
   streamsInbound: Map<string, { rawStream: Stream }>
   peers: Map<string, PeerId>
   connect(peer: string): Promise<void>
+  opts: { idontwantMinDataSize: number }
+  fastMsgIdFn: (message: WireMessage) => string
+  /** Payloads of the last `seenTTL` whose signature was right. */
+  fastMsgIdCache: { has(id: string): boolean }
+}
+
+/** A payload as it comes, not checked yet. */
+interface WireMessage {
+  from?: Uint8Array
+  seqno?: Uint8Array
+}
+
+const NONE = new Uint8Array(0)
+
+function copyId({ from = NONE, seqno = NONE }: WireMessage): string {
+  return toBinary(from) + toBinary(seqno)
 }
 
 export interface GossipTuning {
@@ -48,6 +70,7 @@ export function gossipService(topic: string, tuning: GossipTuning): ReturnType<t
     mcacheLength: 6,
     mcacheGossip: 4,
     seenTTL: 120_000,
+    fastMsgIdFn: copyId,
     maxOutboundBufferSize: 16 * 1024 * 1024,
     maxInboundDataLength: 4 * 1024 * 1024,
     scoreParams: { IPColocationFactorWeight: 0, behaviourPenaltyWeight: 0 },
@@ -63,6 +86,8 @@ const VERDICTS: Record<GossipVerdict, TopicValidatorResult> = {
 /** Looks in a row at which a stream is missing before only a new connection can help: the peer needs two to notice. */
 const WATCHDOG_STRIKES_MAX = 3
 const GOSSIP_PROTOCOL_PREFIX = '/meshsub/'
+/** A payload below this is not worth a message that saves a copy of it; gossipsub's own value. */
+const SPARE_COPIES_BYTES_MIN = 512
 
 export class Gossip {
   readonly #gossipsub: GossipSub & GossipSubInternals
@@ -70,18 +95,26 @@ export class Gossip {
   /** Peers whose streams were not all open, with the number of looks in a row. */
   readonly #strikes = new Map<string, number>()
 
-  constructor(service: GossipSub, topic: string) {
-    this.#gossipsub = service as GossipSub & GossipSubInternals
+  constructor(service: GossipSub, topic: string, counters: TransportCounters) {
+    const internals = service as GossipSub & GossipSubInternals
+    internals.fastMsgIdFn = (message) => {
+      const id = copyId(message)
+      if (internals.fastMsgIdCache.has(id)) counters.gossipDuplicates++
+      return id
+    }
+    this.#gossipsub = internals
     this.#topic = topic
   }
 
   /** From now on `take` sees each payload of another peer once, before it is forwarded, with its verified author. */
   subscribe(take: (author: string, bytes: Uint8Array) => GossipVerdict): void {
-    this.#gossipsub.topicValidators.set(this.#topic, (_source, message) =>
-      message.type === 'signed'
-        ? VERDICTS[take(message.from.toString(), message.data)]
-        : TopicValidatorResult.Reject,
-    )
+    this.#gossipsub.topicValidators.set(this.#topic, (_source, message) => {
+      if (message.type !== 'signed') return TopicValidatorResult.Reject
+      const verdict = take(message.from.toString(), message.data)
+      this.#gossipsub.opts.idontwantMinDataSize =
+        verdict === 'forward' ? SPARE_COPIES_BYTES_MIN : Infinity
+      return VERDICTS[verdict]
+    })
     this.#gossipsub.subscribe(this.#topic)
   }
 

@@ -162,7 +162,7 @@ class Libp2pTransport implements FleetTransport {
       tuning,
     })
     const book = await AddressBook.open(options.addressBookFile, log)
-    const gossip = new Gossip(node.services.pubsub, options.topic)
+    const gossip = new Gossip(node.services.pubsub, options.topic, this.#counters)
     const links = new Links({
       self: this.self,
       connections: (peer) => node.getConnections(peerIdFromString(peer)),

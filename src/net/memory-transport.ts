@@ -303,7 +303,11 @@ class MemoryTransport implements Transport, WirePeer {
   }
 
   gossip(payload: GossipPayload, source: PeerId): void {
-    if (this.#handlers === undefined || this.#seen.has(payload.id)) return
+    if (this.#handlers === undefined) return
+    if (this.#seen.has(payload.id)) {
+      this.#counters.gossipDuplicates++
+      return
+    }
     this.#remember(payload.id)
     const take = (): boolean => {
       if (this.#handlers === undefined) return false

@@ -67,6 +67,8 @@ export interface TransportCounters {
   messagesDropped: number
   gossipPublished: number
   gossipReceived: number
+  /** Further copies of payloads that had come already. */
+  gossipDuplicates: number
   gossipRejected: number
   gossipBytesPublished: number
   gossipBytesReceived: number
@@ -93,6 +95,7 @@ export function zeroCounters(): TransportCounters {
     messagesDropped: 0,
     gossipPublished: 0,
     gossipReceived: 0,
+    gossipDuplicates: 0,
     gossipRejected: 0,
     gossipBytesPublished: 0,
     gossipBytesReceived: 0,

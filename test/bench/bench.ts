@@ -29,8 +29,8 @@
  *   encryption and framing.
  * - "In flight": acknowledgements that are waited for at a time, by one client on one connection.
  * - W2 holds all watches and the writer in one process, so there is one clock.
- * - W3: "wire bytes per byte of payload and receiver" divides all wire bytes by the published gossip times the other daemons: an
- *   upper bound of the copies of each payload per delivery, since it contains all framing and repair.
+ * - W3: "wire bytes per byte of payload and receiver" divides all wire bytes by the published gossip times the other daemons: it
+ *   contains all framing and repair. Copies are of gossip payloads, by the count of their receivers.
  * - The header of each workload's file says the rest.
  */
 import { spawnSync } from 'node:child_process'

@@ -285,6 +285,41 @@ export function transportContract(name: string, makeWorld: () => Promise<World>)
       assert.equal(c.transport.counters().gossipReceived, c.gossip.length)
     })
 
+    for (const verdict of ['forward', 'ignore'] as const) {
+      it(`counts the copies that come when all ${verdict}`, async () => {
+        const [a, b, c] = [await world.peer('a'), await world.peer('b'), await world.peer('c')]
+        for (const peer of [a, b, c]) peer.verdict = () => verdict
+        await world.settled(b.transport.connect(a.address))
+        await world.settled(c.transport.connect(a.address))
+        await world.settled(c.transport.connect(b.address))
+        for (const [one, other] of [
+          [a, b],
+          [a, c],
+          [b, c],
+        ] as const)
+          await linked(one, other)
+        await gossipOpen(a, b, c)
+        for (const [from, to] of [
+          [a, b],
+          [a, c],
+          [b, c],
+        ] as const) {
+          await gossipReaches(from, to, `first from ${from.self}`)
+        }
+        const copies = (): number =>
+          [b, c].reduce((sum, { transport }) => sum + transport.counters().gossipDuplicates, 0)
+        const before = copies()
+        for (let i = 0; i < 20; i++) a.transport.publish(pattern(1024, i))
+        const received = (): boolean =>
+          [b, c].every(({ gossip }) => {
+            return gossip.filter(({ bytes }) => bytes.byteLength === 1024).length === 20
+          })
+        await world.until('all gossip', received)
+        if (verdict === 'forward') await world.until('copies', () => copies() > before)
+        else assert.equal(copies(), 0)
+      })
+    }
+
     for (const verdict of ['reject', 'ignore'] as const) {
       it(`does not carry on what a peer between ${verdict}s`, async () => {
         const [a, b, c] = [await world.peer('a'), await world.peer('b'), await world.peer('c')]

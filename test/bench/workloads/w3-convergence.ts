@@ -23,6 +23,8 @@ interface Traffic {
   published: number
   messages: number
   commits: number
+  received: number
+  copies: number
   gossip: number
   pulled: number
   itemsPulled: number
@@ -36,6 +38,8 @@ async function trafficOf(nodes: readonly HearsayNode[]): Promise<Traffic> {
     published: sum(({ transport }) => transport.gossipBytesPublished),
     messages: sum(({ transport }) => transport.gossipPublished),
     commits: sum(({ counters }) => counters['commits'] ?? 0),
+    received: sum(({ transport }) => transport.gossipReceived),
+    copies: sum(({ transport }) => transport.gossipReceived + transport.gossipDuplicates),
     gossip: sum(({ transport }) => transport.gossipBytesReceived),
     pulled: sum(({ transport }) => transport.bytesReceived),
     itemsPulled: sum(({ counters }) => counters['repairItemsReceived'] ?? 0),
@@ -71,12 +75,9 @@ export const w3: Workload = {
           await converged(nodes.map(({ daemon }) => daemon))
           const after = await trafficOf(nodes)
           const payload = (after.published - before.published) * (NODES - 1)
-          note(
-            'wire bytes per byte of payload and receiver',
-            '',
-            window.wireBytes / payload,
-            '≤ 1.5',
-          )
+          const copies = after.copies - before.copies
+          note('copies per delivery', '', copies / (after.received - before.received), '≤ 1.5')
+          note('wire bytes per byte of payload and receiver', '', window.wireBytes / payload)
           note('keys per gossip message', '', keys / (after.messages - before.messages))
           note(
             'commits of all nodes per 1,000 keys',
