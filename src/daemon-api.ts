@@ -4,6 +4,7 @@
  * Keys and values are bytes. Times are wall-clock milliseconds since 1970 unless a name says otherwise. Every promise
  * rejects with a `HearsayError`.
  */
+import type { Membership } from './membership-api.ts'
 import type { Neighbour, PeerId, TransportCounters } from './net/transport.ts'
 
 /**
@@ -182,6 +183,8 @@ export interface ScanOptions {
 
 export interface Daemon {
   readonly peerId: PeerId
+  /** Who belongs to the fleet. */
+  readonly membership: Membership
   /** One atomic step on the local map, in the order of calls; resolves when it is durable. */
   write(mutations: Mutation[]): Promise<Written[]>
   put(key: Uint8Array, value: Uint8Array, options?: WriteOptions): Promise<Written>

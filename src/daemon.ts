@@ -20,10 +20,13 @@ import type { Receipt } from './core/repair/session.ts'
 import type { EngineOptions } from './core/settings.ts'
 import { decodeGossip } from './core/wire/gossip.ts'
 import type { LocalMutation, LocalResult } from './core/writes.ts'
+import { adoptStore } from './daemon/adoption.ts'
+import { AllowList } from './daemon/allow-list.ts'
 import { CoreDriver, loadEngine, nowOfProcess } from './daemon/core-driver.ts'
 import { clusterOf, peerHash } from './daemon/identity.ts'
 import type { Cluster } from './daemon/identity.ts'
 import { freeBytes, Health, storeAilment } from './daemon/health.ts'
+import { FleetMembership } from './daemon/membership.ts'
 import { Metrics } from './daemon/metrics.ts'
 import { decodeToken, encodeToken } from './daemon/token.ts'
 import { dotView, Views } from './daemon/views.ts'
@@ -50,6 +53,10 @@ import type { DataDirectory } from './store/data-dir.ts'
 import { VERSION } from './version.ts'
 
 const ADDRESS_BOOK_FILE = 'peers.json'
+const ALLOW_FILE = 'allow.json'
+
+/** Links beyond this many times those wanted are given up: far enough from it that links do not come and go. */
+const LINKS_MAX_FACTOR = 5 / 3
 
 export interface DaemonOptions {
   log: Logger
@@ -61,8 +68,15 @@ export interface DaemonOptions {
 export async function createDaemon(config: DaemonConfig, options: DaemonOptions): Promise<Daemon> {
   const key = config.networkKey === undefined ? undefined : readKeyFile(config.networkKey)
   const cluster = clusterOf(key)
+  if (config.adopt && key === undefined) {
+    const message =
+      'adopt: there is no network key, so there is no cluster to take the store into; name the key file of the fleet with --network-key FILE'
+    throw new HearsayError('BAD_CONFIG', message)
+  }
   const data = await openDataDirectory(config.data)
   try {
+    const allow = await AllowList.open(path.join(data.path, ALLOW_FILE), config.allow)
+    if (config.adopt) await adoptStore(data, cluster, options.log)
     const book = await AddressBook.open(path.join(data.path, ADDRESS_BOOK_FILE), options.log)
     const hasPeers = config.bootstrap.length > 0 || book.size > 0
     await book.close()
@@ -76,21 +90,39 @@ export async function createDaemon(config: DaemonConfig, options: DaemonOptions)
       bootstrap: config.bootstrap,
       topic: `/hearsay/1/${toHex(toBinary(cluster.map))}`,
       admission: key?.secrets ?? [],
+      allows: (peer) => allow.allows(peer),
       log: options.log,
       addressBookFile: path.join(data.path, ADDRESS_BOOK_FILE),
       tuning: {
         heartbeatIntervalMs: config.gossip.heartbeat,
         connectionsMax: config.connections.max,
+        ...linkBounds(config.connections),
         dialBackoffMaxMs: config.connections.dialBackoffMax,
       },
     })
-    const daemon = new RunningDaemon({ config, options, cluster, data, engineOptions, transport })
+    const membership = new FleetMembership({
+      transport,
+      allow,
+      key: key && { file: config.networkKey ?? '', key },
+      log: options.log,
+    })
+    const parts = { config, options, cluster, data, engineOptions, transport, membership }
+    const daemon = new RunningDaemon(parts)
     await daemon.start(loaded)
     return daemon
   } catch (error) {
     await data.close()
     throw error
   }
+}
+
+/** Room for those who come must be left below the bound at which connections are refused. */
+function linkBounds({ max, wanted }: DaemonConfig['connections']): {
+  linksWanted: number
+  linksMax: number
+} {
+  const linksWanted = Math.min(wanted, max)
+  return { linksWanted, linksMax: Math.min(max, Math.ceil(linksWanted * LINKS_MAX_FACTOR)) }
 }
 
 function engineOptionsOf(
@@ -122,10 +154,12 @@ interface Parts {
   data: DataDirectory
   engineOptions: EngineOptions
   transport: Transport
+  membership: FleetMembership
 }
 
 class RunningDaemon implements Daemon {
   readonly peerId: PeerId
+  readonly membership: FleetMembership
   readonly #parts: Parts
   readonly #views = new Views()
   readonly #metrics = new Metrics()
@@ -139,6 +173,7 @@ class RunningDaemon implements Daemon {
   constructor(parts: Parts) {
     this.#parts = parts
     this.peerId = parts.transport.self
+    this.membership = parts.membership
     this.#views.knowPeer(this.peerId)
     this.#watchers = new Watchers(parts.config.limits, (key) => this.#read(key))
   }

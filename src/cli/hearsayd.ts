@@ -2,6 +2,7 @@
  * `hearsayd`: turns flags, environment and file into a configuration and runs one daemon in the foreground.
  *
  * SIGTERM and SIGINT stop it cleanly, exit code 0; a second one ends it at once, which loses nothing that was acknowledged.
+ * SIGHUP makes it read its key file anew.
  * What could not start ends with one line and exit code 1, wrong usage with 2, a defect of the program with 70.
  */
 import { mkdirSync } from 'node:fs'
@@ -30,6 +31,7 @@ interface Flags {
   listen?: string[]
   bootstrap?: string[]
   networkKey?: string
+  adopt?: boolean
   name?: string
   first?: boolean
   logLevel?: string
@@ -55,6 +57,7 @@ function program(): Command {
       repeatable,
     )
     .option('--network-key <file>', 'key file of the fleet ("hearsay network-key" makes one)')
+    .option('--adopt', 'take a store that was begun without a key into the cluster of the key')
     .option('--name <name>', 'what people call this daemon; the host name by default')
     .option('--first', 'first daemon of a new fleet: complete without having pulled')
     .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS))
@@ -68,7 +71,8 @@ function program(): Command {
       'after',
       `
 A flag goes before the environment (HEARSAY_DATA, HEARSAY_LISTEN, …), that before the file, that before the defaults.
-SIGTERM or SIGINT stops the daemon cleanly; a second one at once.
+SIGTERM or SIGINT stops the daemon cleanly; a second one at once. SIGHUP makes it read the key file anew, as
+"hearsay network-key reload" does, unless it runs on a terminal, whose end is its own.
 
 Exit codes: 0 stopped, 1 could not start, 2 wrong usage, 70 a defect of the program.
 
@@ -87,6 +91,7 @@ const FLAG_SETTINGS: [flag: keyof Flags, setting: string[], by: string][] = [
   ['listen', ['listen'], '--listen'],
   ['bootstrap', ['bootstrap'], '--bootstrap'],
   ['networkKey', ['networkKey'], '--network-key'],
+  ['adopt', ['adopt'], '--adopt'],
   ['name', ['name'], '--name'],
   ['first', ['first'], '--first'],
   ['logLevel', ['log', 'level'], '--log-level'],
@@ -140,6 +145,18 @@ async function serve(daemon: Daemon, log: Logger, stopAsked: Promise<string>): P
   log.info('stopped')
 }
 
+/** Nobody waits for an answer to a signal, so what is wrong with the file can only be logged. */
+function reloadOnHangup(daemon: Daemon, log: Logger): void {
+  process.on('SIGHUP', () => {
+    try {
+      daemon.membership.reloadNetworkKey()
+    } catch (error) {
+      const { code, message } = error as HearsayError
+      log.error({ code }, `nothing was reloaded: ${message}`)
+    }
+  })
+}
+
 /** Resolves at the first signal, which may come while the daemon still starts; the second ends the process. */
 function stopSignal(): Promise<string> {
   return new Promise((resolve) => {
@@ -172,6 +189,7 @@ async function main(): Promise<number> {
     exitOnDefects(log)
     const stopAsked = stopSignal()
     const daemon = await start(config, log)
+    if (!process.stdout.isTTY) reloadOnHangup(daemon, log)
     await announce(config, daemon, log)
     await serve(daemon, log, stopAsked)
     return EXIT.done

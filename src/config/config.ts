@@ -33,6 +33,10 @@ export interface DaemonConfig extends CoreSettings {
   bootstrap: string[]
   /** Path of the key file. Absent: the map is local, and the daemon listens on loopback only. */
   networkKey?: string
+  /** Takes a store that was begun without a network key into the cluster of the key. */
+  adopt: boolean
+  /** Peer ids of those who are admitted; absent: everyone who holds a secret of the key. */
+  allow?: string[]
   name: string
   /** Whether this daemon may call itself complete although it has bootstrap peers: the first of a new fleet. */
   first: boolean
@@ -53,6 +57,8 @@ export interface DaemonConfig extends CoreSettings {
     watchersMax: number
   }
   connections: {
+    /** Links that this daemon makes by itself. */
+    wanted: number
     max: number
     dialBackoffMax: number
   }
@@ -123,6 +129,7 @@ export function defaultConfig(data?: string, at: Surroundings = surroundings()):
     listen: ['/ip4/127.0.0.1/tcp/0'],
     announce: [],
     bootstrap: [],
+    adopt: false,
     name: at.hostname,
     first: false,
     log: { level: 'info', pretty: 'auto' },
@@ -146,6 +153,6 @@ export function defaultConfig(data?: string, at: Surroundings = surroundings()):
       watchersMax: 256,
     },
     expiry: { skew: MINUTE_MS, grace: 10 * MINUTE_MS, purgeInterval: 30 * SECOND_MS },
-    connections: { max: 100, dialBackoffMax: MINUTE_MS },
+    connections: { wanted: 12, max: 100, dialBackoffMax: MINUTE_MS },
   }
 }

@@ -8,6 +8,7 @@ import path from 'node:path'
 import { multiaddr } from '@multiformats/multiaddr'
 import * as z from 'zod'
 
+import { isPeerId } from '../net/addresses.ts'
 import { LOG_LEVELS } from './config.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from './units.ts'
 
@@ -108,8 +109,8 @@ function parseAddress(found: unknown): string | undefined {
   }
 }
 
-const addresses = (example: string) =>
-  z
+function list(what: string, expected: string, parse: (found: unknown) => string | undefined) {
+  return z
     .preprocess(
       (found) =>
         typeof found === 'string'
@@ -118,11 +119,20 @@ const addresses = (example: string) =>
               .map((part) => part.trim())
               .filter((part) => part !== '')
           : found,
-      z.array(knob(`a multiaddr such as ${example}`, parseAddress).unwrap(), {
-        error: (issue) => `expected a list of multiaddrs, found ${show(issue.input)}`,
+      z.array(knob(expected, parse).unwrap(), {
+        error: (issue) => `expected a list of ${what}, found ${show(issue.input)}`,
       }),
     )
     .optional()
+}
+
+const addresses = (example: string) =>
+  list('multiaddrs', `a multiaddr such as ${example}`, parseAddress)
+
+const peerIds = () =>
+  list('peer ids', 'a peer id such as "hearsay id" prints', (found) =>
+    typeof found === 'string' && isPeerId(found) ? found : undefined,
+  )
 
 const permissions = () =>
   knob('permission bits such as 0600 or 0660', (found) => {
@@ -158,6 +168,8 @@ export function settingsSchema(base: PathBase) {
     announce: addresses(ADDRESS_EXAMPLE),
     bootstrap: addresses(`${ADDRESS_EXAMPLE}/p2p/12D3KooW…`),
     networkKey: file(base),
+    adopt: flag(),
+    allow: peerIds(),
     name: word(
       `a name of 1 to ${NAME_CHARACTERS_MAX} letters, digits, dots, dashes and underscores (in quotes if it is a number)`,
       new RegExp(`^[\\p{L}\\p{N}._-]{1,${NAME_CHARACTERS_MAX}}$`, 'u'),
@@ -200,6 +212,7 @@ export function settingsSchema(base: PathBase) {
       purgeInterval: duration('30s', 100 * MS, DAY),
     }),
     connections: section({
+      wanted: count(6, 1_000),
       max: count(2, 10_000),
       dialBackoffMax: duration('1m', SECOND, HOUR),
     }),

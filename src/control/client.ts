@@ -23,6 +23,13 @@ import type {
   WriteOptions,
   Written,
 } from '../daemon-api.ts'
+import type {
+  AllowChange,
+  AllowView,
+  HungUp,
+  KnownPeer,
+  NetworkKeyView,
+} from '../membership-api.ts'
 import type { PeerId } from '../net/transport.ts'
 import { HearsayError } from '../errors.ts'
 import { clientWrites, type WriteAnswer } from './client-writes.ts'
@@ -121,6 +128,40 @@ export class ControlClient {
     const body = JSON.stringify({ address })
     const timeoutMs = CLIENT_NETWORK_TIMEOUT_MS
     return (await this.#json({ method: 'POST', path: '/v1/peers', body, timeoutMs })).peer as PeerId
+  }
+
+  /** The address book. */
+  async knownPeers(): Promise<KnownPeer[]> {
+    return (await this.#json({ method: 'GET', path: '/v1/peers/known' })).peers as KnownPeer[]
+  }
+
+  /** Ends the link with a peer and drops it from the address book. Throws UNKNOWN_PEER. */
+  async forget(peer: PeerId): Promise<void> {
+    await this.#json({ method: 'DELETE', path: `/v1/peers/${encodeURIComponent(peer)}` })
+  }
+
+  async allowList(): Promise<AllowView> {
+    return (await this.#json({ method: 'GET', path: '/v1/allow' })) as unknown as AllowView
+  }
+
+  /** Throws BAD_ARGUMENT, ALLOW_LIST_NOT_IN_FORCE. */
+  async changeAllowList(change: AllowChange): Promise<AllowView & HungUp> {
+    const call: Call =
+      'off' in change
+        ? { method: 'DELETE', path: '/v1/allow' }
+        : { method: 'POST', path: '/v1/allow', body: JSON.stringify(change) }
+    return (await this.#json(call)) as unknown as AllowView & HungUp
+  }
+
+  async networkKey(): Promise<NetworkKeyView> {
+    const answer = await this.#json({ method: 'GET', path: '/v1/network-key' })
+    return answer as unknown as NetworkKeyView
+  }
+
+  /** Lets the daemon read its key file anew. Throws BAD_KEY_FILE. */
+  async reloadNetworkKey(): Promise<NetworkKeyView & HungUp> {
+    const answer = await this.#json({ method: 'POST', path: '/v1/network-key/reload' })
+    return answer as unknown as NetworkKeyView & HungUp
   }
 
   /** Runs one repair now, with one peer or with every connected one. Throws UNKNOWN_PEER. */

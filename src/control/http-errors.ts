@@ -12,6 +12,8 @@ const STATUS_BY_CODE: Record<ErrorCode, number> = {
   NOT_FOUND: 404,
   UNKNOWN_PEER: 404,
   TOO_MANY_SIBLINGS: 409,
+  ALLOW_LIST_NOT_IN_FORCE: 409,
+  BAD_KEY_FILE: 409,
   KEY_TOO_LARGE: 413,
   VALUE_TOO_LARGE: 413,
   CONNECT_FAILED: 502,
@@ -26,7 +28,7 @@ const STATUS_BY_CODE: Record<ErrorCode, number> = {
   STORE_FAILED: 507,
   // What can only happen while a daemon starts, or on the caller's side.
   BAD_CONFIG: 500,
-  BAD_KEY_FILE: 500,
+  BAD_ALLOW_LIST: 500,
   DATA_DIR_UNUSABLE: 500,
   DATA_DIR_LOCKED: 500,
   STORE_DAMAGED: 500,

@@ -211,6 +211,32 @@ const Identity = object({
 })
 const Readiness = object({ ready: flag, completeness: ref('Completeness') })
 
+const peerIds = { type: 'array', items: text }
+const hungUp = { ...peerIds, description: 'peers with whom connections were ended' }
+const labels = {
+  ...peerIds,
+  description: 'public labels of secrets; the first is used, all are accepted',
+}
+const AddressBook = object({
+  peers: {
+    type: 'array',
+    items: object({ peer: text, addresses, lastSeen: wallClock, linked: flag }),
+  },
+})
+const Forgotten = object({ peer: text })
+const allowed = {
+  inForce: flag,
+  peers: {
+    type: 'array',
+    items: object({ peer: text, from: { enum: ['configuration', 'command'] } }),
+  },
+  removed: peerIds,
+}
+const keyView = {
+  labels,
+  peers: { type: 'array', items: object({ peer: text, labels }, ['labels']) },
+}
+
 const named: Record<string, object> = {
   Completeness,
   Dot,
@@ -232,6 +258,12 @@ const named: Record<string, object> = {
   Status,
   Identity,
   Readiness,
+  AddressBook,
+  Forgotten,
+  AllowList: object(allowed),
+  AllowListChanged: object({ ...allowed, hungUp }),
+  NetworkKey: object(keyView),
+  NetworkKeyReloaded: object({ ...keyView, hungUp }),
 }
 
 /** Schemas under names of their own, for the description's components. */

@@ -30,6 +30,7 @@ import {
   WATCH_HEARTBEAT_MS,
 } from './limits.ts'
 import { keyRoutes } from './routes/keys.ts'
+import { membershipRoutes } from './routes/membership.ts'
 import { nodeRoutes } from './routes/node.ts'
 import { streamRoutes } from './routes/streams.ts'
 import { writeRoute } from './routes/write.ts'
@@ -144,6 +145,7 @@ function registerRoutes(app: FastifyInstance, context: ControlContext): void {
   // Routes are registered in scopes of their own, behind the description's hook, and with their own body parsers.
   app.register((scope, _options, done) => {
     nodeRoutes(scope, context)
+    membershipRoutes(scope, context)
     scope.get('/v1/openapi.json', { schema: { hide: true } }, () => Promise.resolve(app.swagger()))
     done()
   })

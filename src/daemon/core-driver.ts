@@ -78,7 +78,7 @@ export async function loadEngine(
     'the store is damaged: going on with what is intact, in a new store; peers bring back the rest. The old one is in store.damaged',
   )
   const meta = { ...loaded.meta, lossAt: loss.at }
-  await data.replaceStore(encodeAll(replica, meta, options.map, options.hash))
+  await data.replaceStore(encodeAll(replica, meta, options.map, options.hash), 'store.damaged')
   return { engine: new Engine(options, replica, meta, now), loss }
 }
 

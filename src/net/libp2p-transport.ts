@@ -328,7 +328,7 @@ class Libp2pTransport implements FleetTransport {
     if (running === undefined) return false
     const linked = running.links.isUp(peer)
     const known = this.#drop(peer)
-    running.links.hangUp(peer, 'it was forgotten by an operator')
+    if (linked) running.links.hangUp(peer, 'it was forgotten by an operator')
     return linked || known
   }
 

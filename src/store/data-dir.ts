@@ -40,7 +40,8 @@ const FORMAT_VERSION = 1
 const FORMAT_FILE = 'format'
 const STORE_DIRECTORY = 'store'
 const NEW_STORE_DIRECTORY = 'store.new'
-const DAMAGED_STORE_DIRECTORY = 'store.damaged'
+/** What a store that was replaced is called from then on, by the reason. */
+export type KeptAs = 'store.damaged' | 'store.local'
 const IDENTITY_FILE = 'identity.key'
 const OWNER_FILE = 'owner.json'
 const DIRECTORY_MODE = 0o700
@@ -60,7 +61,7 @@ export interface DataDirectory {
    * Puts a new store with these batches in the place of the one that is open, which is kept aside. A crash leaves the one
    * or the other whole. When it rejects, the old one is still in its place, open or closed.
    */
-  replaceStore(batches: Iterable<StoreBatch>): Promise<Store>
+  replaceStore(batches: Iterable<StoreBatch>, keptAs: KeptAs): Promise<Store>
   close(): Promise<void>
 }
 
@@ -177,13 +178,11 @@ class OpenDirectory implements DataDirectory {
     return this.#store
   }
 
-  async replaceStore(batches: Iterable<StoreBatch>): Promise<Store> {
+  async replaceStore(batches: Iterable<StoreBatch>, keptAs: KeptAs): Promise<Store> {
     if (this.#closed) throw new TypeError('the data directory is closed')
-    const [place, fresh, aside] = [
-      STORE_DIRECTORY,
-      NEW_STORE_DIRECTORY,
-      DAMAGED_STORE_DIRECTORY,
-    ].map((name) => path.join(this.path, name)) as [string, string, string]
+    const [place, fresh, aside] = [STORE_DIRECTORY, NEW_STORE_DIRECTORY, keptAs].map((name) =>
+      path.join(this.path, name),
+    ) as [string, string, string]
     await rm(fresh, { recursive: true, force: true })
     const store = await openLevelStore(fresh)
     try {

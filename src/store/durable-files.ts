@@ -12,6 +12,7 @@ export async function writeFileAtomic(
   file: string,
   contents: Uint8Array | string,
   mode: number,
+  owner?: { uid: number; gid: number },
 ): Promise<void> {
   const temporary = `${file}${TEMPORARY}${process.pid}`
   try {
@@ -19,6 +20,7 @@ export async function writeFileAtomic(
     await rm(temporary, { force: true })
     const handle = await open(temporary, 'wx', mode)
     try {
+      if (owner !== undefined) await handle.chown(owner.uid, owner.gid)
       await handle.writeFile(contents)
       await handle.sync()
     } finally {

@@ -42,6 +42,15 @@ const CASES: Case[] = [
   ['/v1/peers', 'GET', '/v1/peers', 200],
   ['/v1/peers', 'POST', '/v1/peers', 502, '{"address":"NOBODY"}'],
   ['/v1/peers', 'POST', '/v1/peers', 400, '{}'],
+  ['/v1/peers/known', 'GET', '/v1/peers/known', 200],
+  ['/v1/network-key', 'GET', '/v1/network-key', 200],
+  ['/v1/network-key/reload', 'POST', '/v1/network-key/reload', 409],
+  ['/v1/allow', 'GET', '/v1/allow', 200],
+  ['/v1/allow', 'POST', '/v1/allow', 409, '{"remove":["OWN_PEER"]}'],
+  ['/v1/allow', 'POST', '/v1/allow', 400, '{"everyone":true}'],
+  ['/v1/allow', 'POST', '/v1/allow', 200, '{"addLinked":true}'],
+  ['/v1/allow', 'GET', '/v1/allow', 200],
+  ['/v1/allow', 'DELETE', '/v1/allow', 200],
   ['/v1/repair', 'POST', '/v1/repair', 200, '{}'],
   ['/v1/repair', 'POST', '/v1/repair', 404, '{"peer":"stranger"}'],
   ['/v1/status', 'GET', '/v1/status', 200],
@@ -58,6 +67,8 @@ const CASES: Case[] = [
   ['/v1/keys', 'GET', '/v1/keys?values=true', 200],
   ['/v1/keys', 'GET', '/v1/keys?limit=0', 400],
   ['/v1/export', 'GET', '/v1/export', 200],
+  ['/v1/peers/{peer}', 'DELETE', '/v1/peers/stranger', 404],
+  ['/v1/peers/{peer}', 'DELETE', '/v1/peers/FAR_PEER', 200],
   [
     '/v1/write',
     'POST',
@@ -139,12 +150,15 @@ function describeWorld(open: () => Promise<ControlWorld>): void {
 
   for (const [route, method, target, status, body] of CASES) {
     it(`is true of ${method} ${target}: ${status}`, async () => {
-      const { socketPath, farAddress, nobodyAddress } = world
-      const named = body?.replace('FAR', farAddress).replace('NOBODY', nobodyAddress)
+      const { daemon, far, socketPath, farAddress, nobodyAddress } = world
+      const named = body
+        ?.replace('OWN_PEER', daemon.peerId)
+        .replace('FAR', farAddress)
+        .replace('NOBODY', nobodyAddress)
       const answer = await rawRequest(
         socketPath,
         method,
-        target,
+        target.replace('FAR_PEER', far.peerId),
         named === undefined ? {} : { body: named },
       )
       assert.equal(answer.status, status, String(answer.body))

@@ -114,7 +114,7 @@ describe('data directory', () => {
 
     it('keeps the old one aside', async () => {
       const data = await openDataDirectory(directory)
-      const store = await data.replaceStore(replacement)
+      const store = await data.replaceStore(replacement, 'store.damaged')
       assert.equal(data.store, store)
       assert.deepEqual(await contentOf(store), after)
       await data.close()
@@ -146,7 +146,7 @@ describe('data directory', () => {
         yield replacement[0]!
         throw new Error('no more')
       })()
-      await assert.rejects(data.replaceStore(broken), /no more/)
+      await assert.rejects(data.replaceStore(broken, 'store.damaged'), /no more/)
       await data.store.commit(put(['still', 'here']), { sync: true })
       await data.close()
       assert.deepEqual(await found(), [...before, ['still', 'here']])

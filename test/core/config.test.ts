@@ -43,6 +43,11 @@ const flag = (knob: string, value: unknown): Statement => ({
   by: `--${knob}`,
 })
 
+const PEERS = [
+  '12D3KooWEG6WPEnFL4Mgu44Kw7rPg2Te3bmgFq6zGhkv8DJfr8CD',
+  '12D3KooWPgNkKMp8by9HfE2PT8oibckMRzhDVd1CWQHfbRRdmnft',
+]
+
 describe('config', () => {
   let dir: string
 
@@ -67,7 +72,7 @@ describe('config', () => {
   describe('config/default.yaml', () => {
     const file = 'config/default.yaml'
     // What is computed from the user, the host and the other settings: named in the file, without a value.
-    const computed = ['data', 'socket.path', 'socket.group', 'networkKey', 'name']
+    const computed = ['data', 'socket.path', 'socket.group', 'networkKey', 'allow', 'name']
     const content: unknown = parse(readFileSync(file, 'utf8'))
 
     it('says exactly what holds without it', () => {
@@ -147,6 +152,8 @@ describe('config', () => {
         announce: ['[/ip4/1.2.3.4/tcp/1]', '/dns4/e.example/tcp/2', ['/dns4/e.example/tcp/2']],
         bootstrap: ['[/ip4/1.2.3.4/tcp/1]', '/ip4/1.2.3.4/tcp/2', ['/ip4/1.2.3.4/tcp/2']],
         networkKey: ['/f.key', '/e.key', '/e.key'],
+        adopt: ['false', 'true', true],
+        allow: [`[${PEERS[0]}]`, PEERS.join(', '), PEERS],
         name: ['f', '17', '17'],
         first: ['false', 'true', true],
         'log.level': ['warn', 'debug', 'debug'],
@@ -171,6 +178,7 @@ describe('config', () => {
         'expiry.skew': ['1s', '2s', 2000],
         'expiry.grace': ['1m', '2m', 120_000],
         'expiry.purgeInterval': ['1s', '2s', 2000],
+        'connections.wanted': ['6', '7', 7],
         'connections.max': ['2', '3', 3],
         'connections.dialBackoffMax': ['1s', '2s', 2000],
       }
@@ -272,7 +280,7 @@ describe('config', () => {
       ],
       'a key like no other': [
         ['connections:', '  colour: red'],
-        'x.yaml:2: connections.colour: unknown key; known here: max, dialBackoffMax',
+        'x.yaml:2: connections.colour: unknown key; known here: wanted, max, dialBackoffMax',
       ],
       'a file that is a list': [
         ['- a', '- b'],

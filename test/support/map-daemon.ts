@@ -20,6 +20,7 @@ import type {
 } from '../../src/daemon-api.ts'
 import { HearsayError } from '../../src/errors.ts'
 import { zeroCounters } from '../../src/net/transport.ts'
+import { MapMembership } from './map-membership.ts'
 
 interface Item extends SiblingView {
   key: string
@@ -55,6 +56,10 @@ export class MapDaemon implements Daemon {
   readonly #held = new Map<string, Item[]>()
   readonly #seen = new Set<string>()
   readonly #links = new Map<string, PeerStatus>()
+  readonly membership = new MapMembership(
+    () => [...this.#links.keys()],
+    (peer) => this.#links.delete(peer),
+  )
   readonly #startedAt = Date.now()
   #sortedKeys: string[] | undefined
   #counter = 0
