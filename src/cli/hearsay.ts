@@ -4,9 +4,11 @@ import { Command, CommanderError } from 'commander'
 
 import { HearsayError } from '../errors.ts'
 import { VERSION } from '../version.ts'
+import { allowCommand } from './commands/allow.ts'
 import { connectCommand } from './commands/connect.ts'
 import { delCommand } from './commands/del.ts'
 import { exportCommand } from './commands/export.ts'
+import { forgetCommand } from './commands/forget.ts'
 import { getCommand } from './commands/get.ts'
 import { idCommand } from './commands/id.ts'
 import { importCommand } from './commands/import.ts'
@@ -32,6 +34,8 @@ const COMMANDS = [
   statusCommand,
   peersCommand,
   connectCommand,
+  forgetCommand,
+  allowCommand,
   repairCommand,
   idCommand,
   networkKeyCommand,
@@ -63,7 +67,11 @@ Examples:
   hearsay status
   hearsay --socket /tmp/second/hearsay.sock status`,
     )
-  for (const command of COMMANDS) hearsay.addCommand(command().copyInheritedSettings(hearsay))
+  for (const make of COMMANDS) {
+    const command = make().copyInheritedSettings(hearsay)
+    for (const part of command.commands) part.copyInheritedSettings(command)
+    hearsay.addCommand(command)
+  }
   return hearsay
 }
 

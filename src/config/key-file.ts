@@ -6,9 +6,9 @@
  *     fingerprint: 64 hexadecimal digits  key of the fingerprints by which replicas compare; permanent
  *     secrets:                            what admits a peer; the first is shown to others, all are accepted
  *       - 64 hexadecimal digits
+ *     rotation: added | used              only while a secret is being replaced; key-rotation.ts
  *
- * Only the secrets can be changed: cluster and fingerprint key are part of the data. To rotate a secret without an outage,
- * each step on every daemon before the next: append the new secret, move it to the front, remove the old one.
+ * Only the secrets can be changed: cluster and fingerprint key are part of the data.
  *
  * It is YAML so that it can carry comments, read as text throughout, since digits such as 12e4… would be a number. Messages
  * name file and line and never show what stands there.
@@ -24,7 +24,7 @@ import { readYamlFile, reasonOf } from './yaml-file.ts'
 const VERSION = '1'
 const CLUSTER_ID_BYTES = 16
 const FINGERPRINT_KEY_BYTES = 32
-const SECRET_BYTES = 32
+export const SECRET_BYTES = 32
 
 /** A rotation needs two; every dial tries them in turn at the other end, so the list stays short. */
 const SECRETS_MAX = 4
@@ -39,18 +39,16 @@ export interface NetworkKey {
   fingerprintKey: Uint8Array
   /** 32 bytes each, at least one. The first is used, all are accepted. */
   secrets: [Uint8Array, ...Uint8Array[]]
+  /** Which step a rotation has come to: whether the new secret is only accepted, or used. */
+  rotation?: 'added' | 'used'
 }
 
 export function newNetworkKey(): NetworkKey {
   return {
     clusterId: randomBytes(CLUSTER_ID_BYTES),
     fingerprintKey: randomBytes(FINGERPRINT_KEY_BYTES),
-    secrets: [newSecret()],
+    secrets: [randomBytes(SECRET_BYTES)],
   }
-}
-
-export function newSecret(): Uint8Array {
-  return randomBytes(SECRET_BYTES)
 }
 
 export function formatNetworkKey(key: NetworkKey): string {
@@ -63,8 +61,8 @@ version: ${VERSION}
 cluster: ${hex(key.clusterId)}
 fingerprint: ${hex(key.fingerprintKey)}
 
-# What admits a peer. The first is used, all are accepted. To change it without an outage, each step on every daemon
-# before the next: append a new one ("hearsay network-key --secret" prints it), move it to the front, remove the old one.
+# What admits a peer. The first is used, all are accepted. "hearsay network-key rotate FILE" replaces it without an outage,
+# in three steps, each on every daemon before the next.
 secrets:
 ${key.secrets.map((secret) => `  - ${hex(secret)}\n`).join('')}`
 }
@@ -102,6 +100,11 @@ const keySchema = z.strictObject(
       .array(digits(SECRET_BYTES), { error: SECRETS_EXPECTED })
       .min(1, SECRETS_EXPECTED)
       .max(SECRETS_MAX, SECRETS_EXPECTED),
+    rotation: z
+      .enum(['added', 'used'], {
+        error: 'expected added or used: which step a rotation has come to',
+      })
+      .optional(),
   },
   {
     error: (issue) =>
@@ -126,11 +129,12 @@ export function readKeyFile(file: string): NetworkKey {
     const name = at.length > 0 ? `${at.join('.')}: ` : ''
     throw new HearsayError('BAD_KEY_FILE', `${where}: ${name}${what}`)
   }
-  const { cluster, fingerprint, secrets } = result.data
+  const { cluster, fingerprint, secrets, rotation } = result.data
   return {
     clusterId: cluster,
     fingerprintKey: fingerprint,
     secrets: secrets as NetworkKey['secrets'],
+    ...(rotation === undefined ? {} : { rotation }),
   }
 }
 

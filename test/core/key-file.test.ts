@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
-import {
-  formatNetworkKey,
-  hex,
-  newNetworkKey,
-  newSecret,
-  readKeyFile,
-} from '../../src/config/key-file.ts'
+import { formatNetworkKey, hex, newNetworkKey, readKeyFile } from '../../src/config/key-file.ts'
 import { HearsayError } from '../../src/errors.ts'
 
 describe('key file', () => {
@@ -79,7 +74,7 @@ describe('key file', () => {
 
   it('holds several secrets, in order', () => {
     const key = { ...newNetworkKey() }
-    key.secrets = [newSecret(), newSecret(), newSecret()]
+    key.secrets = [randomBytes(32), randomBytes(32), randomBytes(32)]
     write(formatNetworkKey(key))
     assert.deepEqual(readKeyFile(file).secrets.map(hex), key.secrets.map(hex))
   })

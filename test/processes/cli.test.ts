@@ -59,9 +59,11 @@ describe('command line without a daemon', function () {
     it('of every command says what it does and has examples', async () => {
       const names = await commands()
       assert.deepEqual(names.sort(), [
+        'allow',
         'connect',
         'del',
         'export',
+        'forget',
         'get',
         'help',
         'id',
@@ -164,6 +166,9 @@ describe('command line without a daemon', function () {
       ['connect', '/ip4/127.0.0.1/tcp/1'],
       ['repair'],
       ['id'],
+      ['forget', '12D3KooWEG6WPEnFL4Mgu44Kw7rPg2Te3bmgFq6zGhkv8DJfr8CD'],
+      ['allow', 'list'],
+      ['network-key', 'reload'],
     ]
     for (const args of needing) {
       it(`${args.join(' ')}: names the socket and how to start one`, async () => {
@@ -259,11 +264,18 @@ describe('command line without a daemon', function () {
       assert.equal(readKeyFile(file).secrets.length, 1)
     })
 
-    it('--secret prints a line that the file can be continued with', () => {
-      keyFile()
-      const { secrets } = readKeyFile(keyFile('--secret'))
-      assert.equal(secrets.length, 2)
-      assert.notDeepEqual(secrets[0], secrets[1])
+    it('rotate takes one step at a time, and says which and what comes then', async () => {
+      const file = keyFile()
+      const [old] = readKeyFile(file).secrets
+      const said: string[] = []
+      for (let step = 1; step <= 3; step++) said.push(await home.ok('network-key', 'rotate', file))
+      assert.match(said[0]!, /step 1 of 3: a new secret, \w{16}, is accepted; \w{16} is still/)
+      assert.match(said[1]!, /step 2 of 3: the new secret, \w{16}, is used/)
+      assert.match(said[2]!, /step 3 of 3: the old secret, \w{16}, is gone/)
+      assert.match(said[0]!, /hearsay network-key reload\n[^]*hearsay network-key rotate/)
+      const { secrets } = readKeyFile(file)
+      assert.equal(secrets.length, 1)
+      assert.notDeepEqual(secrets[0], old)
     })
   })
 
