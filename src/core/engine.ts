@@ -22,13 +22,13 @@ import type { CoreEffect, CoreEvent, WriteOutcome } from './events.ts'
 import { invariant } from './invariant.ts'
 import { Links } from './links.ts'
 import { LossWatch } from './loss.ts'
+import { Outbox } from './outbox.ts'
 import { Purge } from './purge.ts'
 import { encodeBatch } from './records.ts'
 import type { Meta } from './records.ts'
 import { boundAt } from './replica.ts'
 import type { Replica } from './replica.ts'
 import type { EngineOptions, Now } from './settings.ts'
-import { encodeGossip } from './wire/gossip.ts'
 import type { Delta } from './wire/gossip.ts'
 import type { Work } from './work.ts'
 import { applyDelta, applyWrite, refuseBySize } from './writes.ts'
@@ -38,8 +38,6 @@ import { Young } from './young.ts'
 /** One commit takes at most this much, so that no batch keeps the event loop or the disk for long. */
 const BATCH_BYTES_MAX = 4 * 1024 * 1024
 const BATCH_WORKS_MAX = 4096
-/** Room for gossipsub's own envelope within its 64 KiB. */
-const GOSSIP_PAYLOAD_BYTES_MAX = 60 * 1024
 /**
  * Of an actor id, 8 bytes are random and 8 tell the peer; the random ones first, because buckets of actors go by the first
  * byte, and the many runs of a few peers must spread over all of them.
@@ -61,6 +59,7 @@ export class Engine {
   readonly #clock: ClockWatch
   readonly #completeness: CompletenessWatch
   readonly #links: Links
+  readonly #outbox: Outbox
   readonly #loss: LossWatch
   readonly #purge: Purge
   readonly #young: Young
@@ -71,7 +70,6 @@ export class Engine {
   /** The deadline that the shell was last told. */
   #dueAt = Infinity
   #writer: Writer | undefined
-  #outbox: Delta[] = []
   #writeBytes = 0
   #inboxBytes = 0
   #underWay: { change: Change; works: Work[] } | undefined
@@ -89,6 +87,7 @@ export class Engine {
     this.#completeness = new CompletenessWatch(meta.completeAsOf, begins)
     if (begins) this.#completeness.confirm(now.wall, now.mono)
     this.#young = new Young(settings.repair.pullDelay)
+    this.#outbox = new Outbox(settings.gossip.inlineBytes)
     this.#purge = new Purge(replica, settings.expiry, now)
     this.#links = new Links({
       options,
@@ -122,7 +121,8 @@ export class Engine {
 
   /** Monotonic time at which a `tick` is due. */
   deadline(): number {
-    this.#dueAt = Math.min(this.#links.deadline(), this.#purge.deadline(this.#now))
+    const waits = [this.#outbox.deadline(), this.#links.deadline(), this.#purge.deadline(this.#now)]
+    this.#dueAt = Math.min(...waits)
     return this.#dueAt
   }
 
@@ -164,6 +164,11 @@ export class Engine {
     return this.#storeFailed
   }
 
+  /** Payloads that wait for more, for a shell that is about to end. */
+  unsent(): Uint8Array[] {
+    return this.#outbox.take(this.#now.mono)
+  }
+
   /** Nothing waits for the store. */
   get idle(): boolean {
     return this.#underWay === undefined && this.#queue.length === 0
@@ -172,6 +177,7 @@ export class Engine {
   #dispatch(event: CoreEvent): void {
     switch (event.type) {
       case 'tick':
+        this.#publish(this.#outbox.due(this.#now.mono))
         return this.#links.tick()
       case 'write':
         return this.#onWrite(event.id, event.mutations)
@@ -281,7 +287,7 @@ export class Engine {
     const works = this.#underWay?.works ?? []
     this.#underWay = undefined
     for (const work of works) work.done(committed)
-    this.#flushOutbox()
+    this.#publish(this.#outbox.due(this.#now.mono))
   }
 
   // Local writes.
@@ -364,25 +370,21 @@ export class Engine {
     this.#effects.push({ type: 'log', level: 'warn', message: 'actor retired', fields })
   }
 
-  /** Deltas of one commit travel together. */
+  /** Who links later pulls them. */
   #broadcast(deltas: readonly Delta[]): void {
     const { context } = this.replica
     const committed = deltas.every(({ dot }) => context.covers(dot.actor, dot.counter))
     invariant(committed, 'R6', 'a mutation leaves before it is durable')
+    if (this.#links.peers.size === 0) return
     this.#young.add(
       deltas.map((delta) => delta.dot),
       this.#now.mono,
     )
-    this.#outbox.push(...deltas)
+    this.#outbox.add(deltas)
   }
 
-  #flushOutbox(): void {
-    if (this.#outbox.length === 0) return
-    const { inlineBytes } = this.#options.settings.gossip
-    for (const bytes of encodeGossip(this.#outbox, inlineBytes, GOSSIP_PAYLOAD_BYTES_MAX)) {
-      this.#effects.push({ type: 'publish', bytes })
-    }
-    this.#outbox = []
+  #publish(payloads: readonly Uint8Array[]): void {
+    for (const bytes of payloads) this.#effects.push({ type: 'publish', bytes })
   }
 
   // Gossip.

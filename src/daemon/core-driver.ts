@@ -156,12 +156,13 @@ export class CoreDriver {
     if (this.#engine.idle) for (const wake of this.#idle.splice(0)) wake()
   }
 
-  /** Takes no more events, and resolves when what was under way is committed. */
+  /** Takes no more events, and resolves when what was under way is committed and handed to the network. */
   async stop(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
     if (!this.#engine.idle) await new Promise<void>((resolve) => this.#idle.push(resolve))
     await this.#reopening
+    for (const bytes of this.#engine.unsent()) this.#host.publish(bytes)
     const stopping = new HearsayError('STOPPING', 'the daemon is stopping')
     for (const waiting of [...this.#writes.values(), ...this.#repairs.values()]) {
       waiting.reject(stopping)

@@ -64,6 +64,16 @@ describe('a fleet of processes', function () {
     await checkAll(ledger, [...daemons, newcomer])
   })
 
+  it('hands on its last writes before it stops', async () => {
+    const [a, b] = await fleet().startMany(2, { repair: { interval: '1h' } })
+    assert.ok(a !== undefined && b !== undefined)
+    const keys = Array.from({ length: 300 }, (_, i) => `last-${i}`)
+    const puts = keys.map((key) => ({ op: 'put' as const, key: bytes(key), value: bytes('x') }))
+    for await (const answer of a.client.write(puts)) assert.ok('written' in answer)
+    await a.stop()
+    await until('what a wrote', async () => (await b.client.status()).keys === keys.length)
+  })
+
   it('comes back with everything after all were killed at once', async () => {
     const daemons = await fleet().startMany(3)
     const ledger = new Ledger()

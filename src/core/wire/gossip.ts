@@ -44,7 +44,7 @@ export function encodeGossip(
     bytes = 0
   }
   for (const delta of deltas) {
-    const size = sizeOf(delta, inlineBytesMax)
+    const size = gossipSizeOf(delta, inlineBytesMax)
     if (bytes + size > bytesMax || batch.length === DELTAS_MAX) flush()
     batch.push(toWire(delta, inlineBytesMax, table))
     bytes += size
@@ -59,7 +59,7 @@ function inlineItem(delta: Delta, inlineBytesMax: number): Item | undefined {
 }
 
 /** Upper bound of what a delta adds to a payload, new actors included. */
-function sizeOf(delta: Delta, inlineBytesMax: number): number {
+export function gossipSizeOf(delta: Delta, inlineBytesMax: number): number {
   const dots = delta.supersedes.length + 1
   return 32 + dots * 32 + (inlineItem(delta, inlineBytesMax)?.envelope.length ?? 0)
 }
