@@ -135,6 +135,30 @@ export interface EventLoop {
   last?: { at: number; ms: number; cause: 'busy' | 'not-scheduled' }
 }
 
+/** What peers say and this daemon does not believe (yet). */
+export interface Doubts {
+  /** Keys whose removal is held back: see `removals`. */
+  removalsHeld: number
+  /** Actors of which a peer claims mutations far beyond what was heard of them. */
+  actorsDoubted: number
+}
+
+export interface HeldRemovals {
+  /** Keys in all. */
+  held: number
+  /** The longest held ones, at most a thousand. */
+  keys: {
+    key: Uint8Array
+    /** Who said first that it is removed. */
+    peer: PeerId
+    /** Wall-clock milliseconds. */
+    since: number
+    siblings: number
+  }[]
+}
+
+export type RemovalDecision = 'approve' | 'refuse'
+
 export interface Status {
   version: string
   name: string
@@ -167,6 +191,7 @@ export interface Status {
     commitMs?: number
     loss?: StoreLoss
   }
+  doubts: Doubts
   memory: { rssBytes: number; heapUsedBytes: number; heapLimitBytes: number }
   eventLoop: EventLoop
   peers: PeerStatus[]
@@ -205,6 +230,10 @@ export interface Daemon {
   connect(address: string): Promise<PeerId>
   /** Runs one repair session now, with the given peer or with every connected one. Throws UNKNOWN_PEER. */
   repair(peer?: PeerId): Promise<RepairReceipt[]>
+  /** Removals of very many keys that are held back because nothing proves them (R13). */
+  removals(): HeldRemovals
+  /** Lets them go, or writes the items anew. How many keys that are. */
+  decideRemovals(decision: RemovalDecision): number
   /** Prometheus text exposition. */
   metrics(): Promise<string>
   /** Commits what is under way, leaves the fleet, closes the store. */

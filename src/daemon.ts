@@ -28,6 +28,7 @@ import type { Cluster } from './daemon/identity.ts'
 import { freeBytes, Health, storeAilment } from './daemon/health.ts'
 import { FleetMembership } from './daemon/membership.ts'
 import { Metrics } from './daemon/metrics.ts'
+import { doubtsView, removalsView } from './daemon/removals.ts'
 import { decodeToken, encodeToken } from './daemon/token.ts'
 import { dotView, Views } from './daemon/views.ts'
 import { Watchers } from './daemon/watchers.ts'
@@ -35,8 +36,10 @@ import type {
   Completeness,
   Daemon,
   EntryView,
+  HeldRemovals,
   Mutation,
   PeerStatus,
+  RemovalDecision,
   RepairReceipt,
   ScanOptions,
   Status,
@@ -308,6 +311,7 @@ class RunningDaemon implements Daemon {
         ...this.#health.counters(),
         watchers: this.#watchers.count,
       },
+      doubts: doubtsView(engine),
       ...this.#health.view(),
       transport: transport.counters(),
     }
@@ -381,6 +385,17 @@ class RunningDaemon implements Daemon {
       receipts.push(receiptView(one, await this.#driver.repair(one)))
     }
     return receipts
+  }
+
+  removals(): HeldRemovals {
+    const { mono, wall } = nowOfProcess()
+    return removalsView(this.#driver.engine, { mono, wall })
+  }
+
+  decideRemovals(decision: RemovalDecision): number {
+    const { held } = this.removals()
+    this.#driver.handle({ type: 'removals', decision })
+    return held
   }
 
   async metrics(): Promise<string> {

@@ -16,6 +16,7 @@ import { listCommand } from './commands/list.ts'
 import { networkKeyCommand } from './commands/network-key.ts'
 import { peersCommand } from './commands/peers.ts'
 import { putCommand } from './commands/put.ts'
+import { removalsCommand } from './commands/removals.ts'
 import { repairCommand } from './commands/repair.ts'
 import { statusCommand } from './commands/status.ts'
 import { watchCommand } from './commands/watch.ts'
@@ -37,6 +38,7 @@ const COMMANDS = [
   forgetCommand,
   allowCommand,
   repairCommand,
+  removalsCommand,
   idCommand,
   networkKeyCommand,
 ]

@@ -66,6 +66,8 @@ function problemsOf(status: Status, now: number): string[] {
   return [
     ...storeProblem(status),
     ...storeLossProblem(status, now),
+    ...removalsProblem(status),
+    ...doubtProblem(status),
     ...completenessProblem(status, now),
     ...cutOffProblem(status),
     ...silenceProblem(status),
@@ -95,6 +97,22 @@ function storeLossProblem({ store, dataDir }: Status, now: number): string[] {
   return [
     `${lost} of the store were damaged when it was read, ${instant(loss.at, now)}. ${state} What was written here and had ` +
       `reached no peer by then is lost. Look at the disk; the damaged store is kept in ${dataDir}/store.damaged.`,
+  ]
+}
+
+function removalsProblem({ doubts }: Status): string[] {
+  if (doubts.removalsHeld === 0) return []
+  return [
+    `Peers say that ${count(doubts.removalsHeld, 'key')} were removed, and nothing proves it: they are kept for now. Was so much ` +
+      'deleted? "hearsay removals" shows them, and approves or refuses.',
+  ]
+}
+
+function doubtProblem({ doubts }: Status): string[] {
+  if (doubts.actorsDoubted === 0) return []
+  return [
+    `A peer claims changes far beyond what was heard of ${count(doubts.actorsDoubted, 'writer')}: not believed until a second ` +
+      'peer says the same. The log names them (RANGE_DOUBTED).',
   ]
 }
 

@@ -142,6 +142,8 @@ export function defaultConfig(data?: string, at: Surroundings = surroundings()):
       windowBytes: MiB,
       sessionsMax: 4,
       bytesPerSecond: 64 * MiB,
+      removalsMax: 1000,
+      removalHold: 6 * 60 * MINUTE_MS,
     },
     gossip: { enabled: true, inlineBytes: 16 * KiB, heartbeat: SECOND_MS },
     limits: {

@@ -192,6 +192,8 @@ export function settingsSchema(base: PathBase) {
       windowBytes: size('1MiB', 64 * KiB, 16 * MiB),
       sessionsMax: count(1, 64),
       bytesPerSecond: size('64MiB', 64 * KiB, 1024 * MiB),
+      removalsMax: count(0, 1_000_000_000),
+      removalHold: duration('6h', MINUTE, 30 * DAY),
     }),
     gossip: section({
       enabled: flag(),

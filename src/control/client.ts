@@ -14,8 +14,10 @@ import type {
   Completeness,
   DotView,
   EntryView,
+  HeldRemovals,
   Mutation,
   PeerStatus,
+  RemovalDecision,
   RepairReceipt,
   SiblingView,
   Status,
@@ -35,7 +37,8 @@ import { HearsayError } from '../errors.ts'
 import { clientWrites, type WriteAnswer } from './client-writes.ts'
 import { answerText, lines, openAnswer, type Answer, type Call as HttpCall } from './client-http.ts'
 import * as header from './headers.ts'
-import { entryOfJson, listedOfJson, parseObject, type JsonObject, type ListedKey } from './json.ts'
+import { bytesOf, entryOfJson, listedOfJson, parseObject } from './json.ts'
+import type { JsonObject, ListedKey } from './json.ts'
 import { CLIENT_NETWORK_TIMEOUT_MS, CLIENT_TIMEOUT_MS } from './limits.ts'
 import { percentEncode } from './percent.ts'
 
@@ -170,6 +173,25 @@ export class ControlClient {
     const timeoutMs = CLIENT_NETWORK_TIMEOUT_MS
     const answer = await this.#json({ method: 'POST', path: '/v1/repair', body, timeoutMs })
     return answer.receipts as RepairReceipt[]
+  }
+
+  async removals(): Promise<HeldRemovals> {
+    const answer = await this.#json({ method: 'GET', path: '/v1/removals' })
+    const { held, keys } = answer as unknown as { held: number; keys: JsonObject[] }
+    return {
+      held,
+      keys: keys.map((one) => {
+        const { peer, since, siblings } = one as unknown as HeldRemovals['keys'][number]
+        return { key: bytesOf(one, 'key') ?? new Uint8Array(0), peer, since, siblings }
+      }),
+    }
+  }
+
+  /** How many keys were held back. */
+  async decideRemovals(decision: RemovalDecision): Promise<number> {
+    const body = JSON.stringify({ decision })
+    const answer = await this.#json({ method: 'POST', path: '/v1/removals', body })
+    return answer.keys as number
   }
 
   /** Prometheus text exposition. */

@@ -186,6 +186,7 @@ const Status = object(
       },
       ['failing', 'commitMs', 'loss'],
     ),
+    doubts: object({ removalsHeld: count, actorsDoubted: count }),
     memory: object({ rssBytes: count, heapUsedBytes: count, heapLimitBytes: count }),
     eventLoop: object(
       {
@@ -221,6 +222,16 @@ const AddressBook = object({
   peers: {
     type: 'array',
     items: object({ peer: text, addresses, lastSeen: wallClock, linked: flag }),
+  },
+})
+const HeldRemovals = object({
+  held: count,
+  keys: {
+    type: 'array',
+    items: object({ key: text, keyBase64: text, peer: text, since: wallClock, siblings: count }, [
+      'key',
+      'keyBase64',
+    ]),
   },
 })
 const Forgotten = object({ peer: text })
@@ -260,6 +271,8 @@ const named: Record<string, object> = {
   Readiness,
   AddressBook,
   Forgotten,
+  HeldRemovals,
+  RemovalsDecided: object({ keys: count }),
   AllowList: object(allowed),
   AllowListChanged: object({ ...allowed, hungUp }),
   NetworkKey: object(keyView),

@@ -31,6 +31,7 @@ import {
 } from './limits.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { membershipRoutes } from './routes/membership.ts'
+import { removalRoutes } from './routes/removals.ts'
 import { nodeRoutes } from './routes/node.ts'
 import { streamRoutes } from './routes/streams.ts'
 import { writeRoute } from './routes/write.ts'
@@ -146,6 +147,7 @@ function registerRoutes(app: FastifyInstance, context: ControlContext): void {
   app.register((scope, _options, done) => {
     nodeRoutes(scope, context)
     membershipRoutes(scope, context)
+    removalRoutes(scope, context)
     scope.get('/v1/openapi.json', { schema: { hide: true } }, () => Promise.resolve(app.swagger()))
     done()
   })

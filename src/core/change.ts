@@ -77,6 +77,11 @@ export class Change {
   /** Adds an item whose dot is not covered, and marks the dot seen: held implies seen. */
   add(item: Item): void {
     invariant(!this.covers(item.actor, item.counter), 'R3', 'a dot that was seen is added')
+    this.#insert(item)
+    this.see(item.actor, item.counter)
+  }
+
+  #insert(item: Item): void {
     this.added.add(item)
     const byKey = this.#addedByKey.get(item.key)
     if (byKey === undefined) this.#addedByKey.set(item.key, [item])
@@ -84,7 +89,6 @@ export class Change {
     let byDot = this.#addedByDot.get(item.actor)
     if (byDot === undefined) this.#addedByDot.set(item.actor, (byDot = new Map()))
     byDot.set(item.counter, item)
-    this.see(item.actor, item.counter)
   }
 
   /** Removes a held item. Its dot stays seen: that is what a removal is. */
@@ -96,6 +100,13 @@ export class Change {
     const byKey = this.#addedByKey.get(item.key)!
     byKey.splice(byKey.indexOf(item), 1)
     this.#addedByDot.get(item.actor)!.delete(item.counter)
+  }
+
+  /** Puts another content of the same dot in the place of a held item (R14). */
+  replace(own: Item, other: Item): void {
+    invariant(own.actor === other.actor && own.counter === other.counter, 'R14', 'two dots')
+    this.remove(own)
+    this.#insert(other)
   }
 
   /** Remembers which key a delete touched. */

@@ -23,6 +23,10 @@ import { invariant } from './invariant.ts'
 import { Links } from './links.ts'
 import { LossWatch } from './loss.ts'
 import { Outbox } from './outbox.ts'
+import { approvalWork, dropOutdated, refusalMutations } from './removal-decision.ts'
+import type { HeldKey } from './removal-guard.ts'
+import { Trust } from './trust.ts'
+import type { Doubts } from './trust.ts'
 import { Purge } from './purge.ts'
 import { encodeBatch } from './records.ts'
 import type { Meta } from './records.ts'
@@ -52,6 +56,11 @@ const COMPLETENESS_KEPT_MS = 60_000
 /** A shell that brings nothing for so long after a deadline has stood still, and peers must not pay for it. */
 const STALL_MS_MIN = 1_000
 
+/** Keys of held removals that are decided on in one step. */
+const DECISION_KEYS_MAX = 256
+/** Of writes that nobody waits for. */
+const REFUSAL_ID = 0
+
 export class Engine {
   readonly replica: Replica
   readonly #options: EngineOptions
@@ -61,6 +70,7 @@ export class Engine {
   readonly #links: Links
   readonly #outbox: Outbox
   readonly #loss: LossWatch
+  readonly #trust: Trust
   readonly #purge: Purge
   readonly #young: Young
   readonly #queue: Work[] = []
@@ -89,7 +99,15 @@ export class Engine {
     this.#young = new Young(settings.repair.pullDelay)
     this.#outbox = new Outbox(settings.gossip.inlineBytes)
     this.#purge = new Purge(replica, settings.expiry, now)
+    this.#trust = new Trust({
+      replica,
+      settings,
+      now: () => this.#now,
+      emit: (effect) => this.#effects.push(effect),
+      count: (name, by) => this.#count(name, by),
+    })
     this.#links = new Links({
+      trust: this.#trust,
       options,
       replica,
       young: this.#young,
@@ -150,6 +168,11 @@ export class Engine {
     return Object.fromEntries(this.#counters)
   }
 
+  /** What peers say and is not believed (yet). */
+  doubts(): Doubts {
+    return this.#trust.doubts()
+  }
+
   /** Held items that are hidden because they have expired. */
   itemsExpired(wall: number): number {
     return this.replica.sum(boundAt(1, 0), boundAt(1, Math.floor(wall) + 1)).count
@@ -195,6 +218,8 @@ export class Engine {
         return this.#onGossip(event.author, event.deltas, event.bytes)
       case 'repair':
         return this.#links.repair(event.peer, event.id)
+      case 'removals':
+        return event.decision === 'approve' ? this.#approve() : this.#refuse()
     }
   }
 
@@ -385,6 +410,34 @@ export class Engine {
 
   #publish(payloads: readonly Uint8Array[]): void {
     for (const bytes of payloads) this.#effects.push({ type: 'publish', bytes })
+  }
+
+  // Removals that are held back (R13).
+
+  #approve(): void {
+    const held = this.#trust.approve()
+    for (let at = 0; at < held.length; at += DECISION_KEYS_MAX) {
+      this.#submit(approvalWork(held.slice(at, at + DECISION_KEYS_MAX)))
+    }
+  }
+
+  #refuse(held: readonly HeldKey[] = this.#trust.refuse()): void {
+    const rest = held.slice(DECISION_KEYS_MAX)
+    if (held.length === 0) return
+    const mutations = refusalMutations(held.slice(0, DECISION_KEYS_MAX))
+    const work = this.#writeWork(REFUSAL_ID, mutations, 0)
+    // One after the other: a queue of all of them could be as large as the map.
+    this.#submit({
+      ...work,
+      run: (change) => {
+        dropOutdated(mutations, change)
+        work.run(change)
+      },
+      done: (committed) => {
+        work.done(committed)
+        if (committed) this.#refuse(rest)
+      },
+    })
   }
 
   // Gossip.

@@ -1,4 +1,5 @@
 /** What goes into the core and what comes out of it. */
+import type { Item } from './item.ts'
 import type { RawBatch } from './records.ts'
 import type { Receipt } from './repair/session.ts'
 import type { LocalMutation, LocalResult, Refusal } from './writes.ts'
@@ -15,6 +16,8 @@ export type CoreEvent =
   | { type: 'message'; peer: string; bytes: Uint8Array }
   | { type: 'gossip'; author: string; deltas: Delta[]; bytes: number }
   | { type: 'repair'; id: number; peer: string }
+  /** An operator's word on removals that are held back (R13). */
+  | { type: 'removals'; decision: 'approve' | 'refuse' }
 
 export type WriteOutcome =
   | { ok: true; results: LocalResult[] }
@@ -30,6 +33,8 @@ export type CoreEffect =
   /** Keys whose visible state may have changed. */
   | { type: 'changed'; keys: Iterable<string> }
   | { type: 'repaired'; id: number; peer: string; receipt: Receipt }
+  /** Of two contents of one dot (R14), the second is not held any more: it is to be kept where people find it. */
+  | { type: 'twin'; peer: string; kept: Item; lost: Item }
   /** This daemon must not go on. */
   | { type: 'fatal'; code: 'DUPLICATE_IDENTITY'; message: string }
   | {

@@ -22,6 +22,8 @@ const TICK_MAX = 2 ** 16 - 1
 
 export const KIND_REGISTER = 1
 
+export const HASH_PREFIX_BYTES = 8
+
 /** Keyed 128-bit hash, 16 bytes. Equal on all daemons of a cluster, unpredictable outside it. */
 export type Hash = (bytes: Uint8Array) => Uint8Array
 
@@ -140,9 +142,19 @@ export function isCounter(counter: number): boolean {
   return Number.isSafeInteger(counter) && counter > 0
 }
 
+/** A dot as a Map or Set key. */
+export function dotText(dot: Dot): string {
+  return `${dot.actor}${dot.counter}`
+}
+
 export function compareDots(a: Dot, b: Dot): number {
   if (a.actor !== b.actor) return a.actor < b.actor ? -1 : 1
   return a.counter - b.counter
+}
+
+/** Enough of an item's hash to tell two contents apart. Binary, 8 characters. */
+export function hashPrefix(item: Item): string {
+  return toBinary(lanesToBytes([item.lane0, item.lane1]))
 }
 
 export function compareStamps(a: Stamp, b: Stamp): number {

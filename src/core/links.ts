@@ -11,7 +11,6 @@ import type { CompletenessWatch } from './completeness.ts'
 import type { CoreEffect } from './events.ts'
 import { GapWatch } from './gaps.ts'
 import * as intervals from './intervals.ts'
-import type { Dot } from './item.ts'
 import { Peer } from './peer.ts'
 import { Answerer } from './repair/answerer.ts'
 import { Budget } from './repair/budget.ts'
@@ -26,6 +25,7 @@ import { decodeLink, encodeLink } from './wire/link.ts'
 import type { LinkBodies, LinkMessage, LinkType } from './wire/link.ts'
 import { NeighbourWatch, NONCE_BYTES } from './neighbours.ts'
 import { Nonces } from './nonces.ts'
+import type { Trust } from './trust.ts'
 import type { Work } from './work.ts'
 import type { Writer } from './writes.ts'
 import type { Young } from './young.ts'
@@ -50,6 +50,7 @@ export interface LinksHost {
   young: Young
   clock: ClockWatch
   completeness: CompletenessWatch
+  trust: Trust
   now(): Now
   writer(): Writer | undefined
   complete(): boolean
@@ -133,6 +134,7 @@ export class Links {
   heard(author: string, deltas: readonly Delta[]): void {
     const writer = this.#host.writer()
     for (const { dot, announcedBytes } of deltas) {
+      this.#host.trust.heard(dot)
       if (dot.actor === writer?.actor && dot.counter > writer.head) {
         this.#host.retireActor('another process wrote under it')
       }
@@ -310,7 +312,7 @@ export class Links {
   }
 
   #sessionHost(peer: Peer): SessionHost {
-    const { replica, completeness } = this.#host
+    const { replica, completeness, trust } = this.#host
     const offeredAt = this.#host.now().wall
     return {
       replica,
@@ -338,7 +340,9 @@ export class Links {
         completeness.check(replica.context, mono)
       },
       itemsRefused: (count) => this.#host.count('itemsRefused', count),
-      conflict: (dot) => this.#onConflict(peer, dot),
+      twin: (kept, lost) => trust.twin(peer.id, kept, lost),
+      mayEmpty: (key, items) => trust.mayEmpty(peer.id, key, items),
+      believed: (range, seen) => trust.believed(peer.id, range, seen),
       finished: (receipt) => this.#onFinished(peer, receipt),
     }
   }
@@ -346,25 +350,19 @@ export class Links {
   #noteDigest(peer: Peer, theirs: Digest, now: Now): void {
     this.#host.clock.peerClock(peer.id, theirs.clock - now.wall, now)
     const writer = this.#host.writer()
+    if (theirs.writer !== undefined) {
+      this.#host.trust.heard({ actor: theirs.writer.actor, counter: theirs.writer.head })
+    }
     if (theirs.writer !== undefined && theirs.writer.actor === writer?.actor) {
       this.#host.retireActor('a peer writes under it')
     }
-  }
-
-  #onConflict(peer: Peer, dot: Dot): void {
-    this.#host.count('dotConflicts', 1)
-    this.#host.emit({
-      type: 'log',
-      level: 'error',
-      message: 'one dot has two contents: a data directory was copied or restored',
-      fields: { peer: peer.id, counter: dot.counter },
-    })
   }
 
   #onFinished(peer: Peer, receipt: Receipt): void {
     const now = this.#host.now()
     const { session } = peer
     if (session?.tookLarge === true) this.#tellOfLarge(peer)
+    peer.heldBack = session?.heldBack === true
     peer.session = undefined
     this.#countSession(receipt)
     this.#keepReceipt(peer, receipt)

@@ -12,6 +12,8 @@ import type { Now } from './settings.ts'
 const LASTING_MS = 2 * 60_000
 /** The range step towards one peer runs at most this often. */
 const RANGES_EVERY_MS = 3_000
+/** The same while it only brings what is held back. */
+const RANGES_EVERY_WHEN_HELD_BACK_MS = 60_000
 /**
  * After a comparison that differed, or with a peer that is not complete yet, the next comes this soon: what was on its way has arrived by then, or was lost and is no
  * longer left to gossip. It doubles while differences go on, up to the usual interval: writes without a pause cost no
@@ -44,6 +46,8 @@ export class Peer {
   /** Monotonic time at which the peer was asked something, if it has said nothing since. */
   unansweredSince: number | undefined
   failures = 0
+  /** Its latest session said removals that are held back (R13): it will say them at every range step. */
+  heldBack = false
   lastDigest: { at: number; agreed: boolean } | undefined
   lastReceipt: Receipt | undefined
   clockOffset: number | undefined
@@ -89,7 +93,8 @@ export class Peer {
   #ranges(contextsEqual: boolean, now: Now): Plan['ranges'] {
     const lasting = this.#differsSince !== undefined && now.mono - this.#differsSince > LASTING_MS
     if (this.#settledDiffers < 2 && !lasting) return 'none'
-    if (now.mono - this.#rangesAt < RANGES_EVERY_MS) return 'none'
+    const every = this.heldBack ? RANGES_EVERY_WHEN_HELD_BACK_MS : RANGES_EVERY_MS
+    if (now.mono - this.#rangesAt < every) return 'none'
     this.#rangesAt = now.mono
     return contextsEqual || lasting ? 'all' : 'settled'
   }

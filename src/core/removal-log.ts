@@ -8,10 +8,10 @@
  */
 import type { ActorId } from './bytes.ts'
 import { RangeIndex } from './range-index.ts'
-import { compareDots } from './item.ts'
+import { compareDots, dotText } from './item.ts'
 import type { Dot } from './item.ts'
 
-/** About 200 bytes each: at most some 13 MiB. Beyond that the oldest are forgotten. */
+/** About 300 bytes each: at most some 20 MiB. Beyond that the oldest are forgotten. */
 const REMOVALS_MAX = 65_536
 
 export interface Removal extends Dot {
@@ -24,17 +24,26 @@ export class RemovalLog {
   readonly #byMutation = new RangeIndex<Removal>({
     compare: (a, b) => compareDots(a, b) || compareDots(a.removed, b.removed),
   })
+  readonly #byRemoved = new Map<string, Removal>()
   readonly #oldestFirst = new Set<Removal>()
 
   add(removal: Removal): void {
     if (!this.#byMutation.insert(removal)) return
     this.#oldestFirst.add(removal)
+    this.#byRemoved.set(dotText(removal.removed), removal)
     if (this.#oldestFirst.size <= REMOVALS_MAX) return
     for (const oldest of this.#oldestFirst) {
       this.#oldestFirst.delete(oldest)
       this.#byMutation.delete(oldest)
+      const text = dotText(oldest.removed)
+      if (this.#byRemoved.get(text) === oldest) this.#byRemoved.delete(text)
       break
     }
+  }
+
+  /** The delete that removed an item, if it is remembered. */
+  of(removed: Dot): Dot | undefined {
+    return this.#byRemoved.get(dotText(removed))
   }
 
   /** Removals by mutations of `actor` with counters in [from, to], ascending. */

@@ -19,6 +19,10 @@ export interface CoreSettings {
     sessionsMax: number
     /** What all answered pulls together may send in a second. */
     bytesPerSecond: number
+    /** Keys, or a hundredth of all if that is more, that an hour of unproven removals may empty. */
+    removalsMax: number
+    /** For how long removals beyond that are held back. */
+    removalHold: number
   }
   gossip: {
     /** Largest item that travels inside a broadcast; a larger one is announced and pulled. */

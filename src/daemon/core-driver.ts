@@ -10,6 +10,7 @@ import type { Receipt } from '../core/repair/session.ts'
 import type { EngineOptions, Now } from '../core/settings.ts'
 import type { LocalMutation, LocalResult } from '../core/writes.ts'
 import { HearsayError } from '../errors.ts'
+import { ConflictFile } from './conflict-file.ts'
 import type { Log } from '../net/log.ts'
 import type { Transport } from '../net/transport.ts'
 import type { DataDirectory } from '../store/data-dir.ts'
@@ -101,6 +102,7 @@ export class CoreDriver {
   readonly #idle: (() => void)[] = []
   #engine: Engine
   #loss: Loss | undefined
+  readonly #conflicts: ConflictFile
   #nextId = 1
   #timer: NodeJS.Timeout | undefined
   #timerAt = Infinity
@@ -111,6 +113,7 @@ export class CoreDriver {
 
   constructor(host: CoreDriverHost, loaded: { engine: Engine; loss: Loss | undefined }) {
     this.#host = host
+    this.#conflicts = new ConflictFile(host.data.path, host.log)
     this.#engine = loaded.engine
     this.#loss = loaded.loss
     this.#arm()
@@ -163,6 +166,7 @@ export class CoreDriver {
     if (!this.#engine.idle) await new Promise<void>((resolve) => this.#idle.push(resolve))
     await this.#reopening
     for (const bytes of this.#engine.unsent()) this.#host.publish(bytes)
+    await this.#conflicts.flushed()
     const stopping = new HearsayError('STOPPING', 'the daemon is stopping')
     for (const waiting of [...this.#writes.values(), ...this.#repairs.values()]) {
       waiting.reject(stopping)
@@ -190,6 +194,8 @@ export class CoreDriver {
         return undefined
       case 'changed':
         return this.#host.changed(effect.keys)
+      case 'twin':
+        return this.#conflicts.add(effect.peer, effect.kept, effect.lost)
       case 'fatal':
         return this.#host.fatal(new HearsayError(effect.code, effect.message))
       case 'log':

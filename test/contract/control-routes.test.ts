@@ -338,6 +338,20 @@ describe('control: routes', () => {
   })
 
   describe('the daemon and its peers', () => {
+    it('tells which removals are held back, and takes a decision', async () => {
+      const { client, raw } = control
+      const { held, keys } = await client.removals()
+      assert.equal(held, 1)
+      assert.deepEqual([...(keys[0]?.key ?? [])], [0xff, 0x61])
+      assert.equal(keys[0]?.peer, 'far')
+      assert.equal(await client.decideRemovals('refuse'), held)
+      assert.equal(await client.decideRemovals('approve'), 0)
+      assert.equal(
+        (await raw('POST', '/v1/removals', { body: '{"decision":"maybe"}' })).status,
+        400,
+      )
+    })
+
     it('connects, lists peers and repairs', async () => {
       const neighbourhood = new Map<string, MapDaemon>()
       const near = await openControl({ map: { name: 'near', neighbourhood } })

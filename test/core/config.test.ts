@@ -166,6 +166,8 @@ describe('config', () => {
         'repair.windowBytes': ['1MiB', '2MiB', 2 * 1024 * 1024],
         'repair.sessionsMax': ['1', '2', 2],
         'repair.bytesPerSecond': ['1MiB', '2MiB', 2 * 1024 * 1024],
+        'repair.removalsMax': ['5', '6', 6],
+        'repair.removalHold': ['1h', '2h', 7_200_000],
         'gossip.enabled': ['true', 'false', false],
         'gossip.inlineBytes': ['1KiB', '2KiB', 2048],
         'gossip.heartbeat': ['1s', '2s', 2000],

@@ -118,7 +118,7 @@ class World {
     const items = held.filter((_, index) => carried[index % carried.length])
     const state: KeyState = { key, held, items, removed: [], mutations: [], itemsRefused: 0 }
     const isDead = (dot: Dot): boolean => other.replica.context.covers(dot.actor, dot.counter)
-    applyKeyState(site.change, state, isDead)
+    applyKeyState(site.change, state, { isDead, mayEmpty: () => true })
     site.naive.keyState(state, isDead)
   }
 }
@@ -179,7 +179,7 @@ describe('laws of the map', function () {
     for (const items of [[], held]) {
       const state = { key: 'k', held, items, removed: [], mutations: [], itemsRefused: 0 }
       const change = new Change(here.replica)
-      const applied = applyKeyState(change, state, () => true)
+      const applied = applyKeyState(change, state, { isDead: () => true, mayEmpty: () => true })
       assert.equal(applied.missing.length, held.length - items.length)
       const counters = change.siblings('k').map(({ counter }) => counter)
       assert.deepEqual(counters, [items.length === 0 ? 1 : 2])

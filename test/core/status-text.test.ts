@@ -49,6 +49,23 @@ All is well: complete, and the connected peer agrees.
       )
     })
 
+    it('records that were lost to damage', () => {
+      const store = { ...status.store, loss: { at: NOW, madeUp: false, items: 3 } }
+      assert.match(
+        verdict({ store }),
+        /^! 3 values of the store were damaged.*is coming back; .*store\.damaged\.$/,
+      )
+      const madeUp = { ...store, loss: { at: NOW, madeUp: true } }
+      assert.match(verdict({ store: madeUp }), /^! Records of the store.*given all they have since/)
+    })
+
+    it('removals that are held back, and claims that are doubted', () => {
+      const doubts = { removalsHeld: 1200, actorsDoubted: 1 }
+      const [removals, claims] = verdict({ doubts }).split('\n')
+      assert.match(removals ?? '', /^! Peers say that 1,200 keys were removed.*hearsay removals/)
+      assert.match(claims ?? '', /^! A peer claims changes far beyond.*1 writer/)
+    })
+
     it('syncing without a peer', () => {
       const text = verdict({ completeness: { state: 'syncing' }, peers: [] })
       assert.match(text, /^! Syncing: .*No peer is connected.*hearsay connect.*--first\.$/)

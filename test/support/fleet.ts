@@ -45,6 +45,8 @@ export const SETTINGS: CoreSettings = {
     windowBytes: 1024 * 1024,
     sessionsMax: 4,
     bytesPerSecond: 64 * 1024 * 1024,
+    removalsMax: 1000,
+    removalHold: 6 * 3_600_000,
   },
   gossip: { inlineBytes: 16 * 1024 },
   limits: {
@@ -114,6 +116,7 @@ const EVENT_CODES: Record<CoreEvent['type'], number> = {
   message: 7,
   gossip: 8,
   repair: 9,
+  removals: 10,
 }
 
 export class Fleet implements NetworkHost, GossipHost {
@@ -360,6 +363,7 @@ export class Fleet implements NetworkHost, GossipHost {
           this.note(() => `${node.id} refuses write ${effect.id}: ${code}`)
         }
         return undefined
+      case 'twin':
       case 'repaired':
       case 'changed':
         return undefined

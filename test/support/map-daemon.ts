@@ -8,8 +8,10 @@ import type {
   Completeness,
   Daemon,
   EntryView,
+  HeldRemovals,
   Mutation,
   PeerStatus,
+  RemovalDecision,
   RepairReceipt,
   ScanOptions,
   SiblingView,
@@ -246,12 +248,28 @@ export class MapDaemon implements Daemon {
       context: { actors: 1, dots: this.#seen.size, gaps: 0, dotsLost: 0 },
       clock: { doubt: false },
       store: { sizeBytes: 0, freeBytes: 0 },
+      doubts: { removalsHeld: this.removals().held, actorsDoubted: 0 },
       memory: { rssBytes: process.memoryUsage.rss(), heapUsedBytes: 0, heapLimitBytes: 0 },
       eventLoop: { stalls: 0, stalledMs: 0 },
       peers: this.peers(),
       counters: { writes: this.#counter },
       transport: zeroCounters(),
     })
+  }
+
+  /** One key is held back until it is decided on. */
+  removals(): HeldRemovals {
+    if (this.decided !== undefined) return { held: 0, keys: [] }
+    const key = Uint8Array.of(0xff, 0x61)
+    return { held: 1, keys: [{ key, peer: 'far', since: 1_700_000_000_000, siblings: 2 }] }
+  }
+
+  decided: RemovalDecision | undefined
+
+  decideRemovals(decision: RemovalDecision): number {
+    const { held } = this.removals()
+    this.decided = decision
+    return held
   }
 
   ailment(): undefined {

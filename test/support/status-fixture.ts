@@ -38,6 +38,7 @@ export const status: Status = {
   context: { actors: 5, dots: 2600, gaps: 0, dotsLost: 0 },
   clock: { doubt: false },
   store: { sizeBytes: 12_345_678, freeBytes: 50 * 1024 ** 3 },
+  doubts: { removalsHeld: 0, actorsDoubted: 0 },
   memory: {
     rssBytes: 88 * 1024 * 1024,
     heapUsedBytes: 40 * 1024 * 1024,

@@ -9,7 +9,7 @@
 import { toBinary, fromBinary } from '../bytes.ts'
 import type { ActorId } from '../bytes.ts'
 import type { Change } from '../change.ts'
-import { decodeItem, KEY_BYTES_MAX } from '../item.ts'
+import { decodeItem, dotText, hashPrefix, KEY_BYTES_MAX } from '../item.ts'
 import type { Dot, Hash, Item } from '../item.ts'
 import { decodeDots } from '../wire/dots.ts'
 import type { ActorTable } from '../wire/dots.ts'
@@ -51,7 +51,8 @@ export function encodeKeyState(parts: KeyStateParts, table: ActorTable): WireKey
 
 /** Bytes that a key adds to a message, at most, actors of the table aside. */
 export function keyStateBytes(parts: KeyStateParts): number {
-  let bytes = 24 + parts.key.length + 9 * parts.held.length
+  const dots = parts.held.length + (parts.removed?.length ?? 0) + (parts.mutations?.length ?? 0)
+  let bytes = 24 + parts.key.length + 9 * dots
   for (const item of parts.items) bytes += item.envelope.length + 6
   return bytes
 }
@@ -86,30 +87,46 @@ function refusedWhole(held: Dot[], wire: WireKeyState): KeyState {
   }
 }
 
+/** What the asker's own knowledge has to say before something goes. */
+export interface KeyStateJudge {
+  /** Whether the answerer knows this sibling: what it knows and does not hold is removed. */
+  isDead(dot: Dot): boolean
+  /** Whether these, the last items of their key, may go although nothing proves it but a context (R13). */
+  mayEmpty(key: string, items: readonly Item[]): boolean
+}
+
 export interface Applied {
   itemsAdded: number
   itemsRemoved: number
   /** Dots of `held` that are still uncovered: their items did not come. */
   missing: Dot[]
+  /** Pairs of items under one dot: the one that is kept from now on, and the one that is not (R14). */
+  twins: { kept: Item; lost: Item }[]
+  /** The key was to be emptied, and is held back. */
+  heldBack: boolean
 }
 
 /** Takes the answerer's word for one key into `change`. */
-export function applyKeyState(
-  change: Change,
-  state: KeyState,
-  isDead: (dot: Dot) => boolean,
-): Applied {
-  const applied: Applied = { itemsAdded: 0, itemsRemoved: 0, missing: [] }
-  for (const item of state.items) {
-    if (change.covers(item.actor, item.counter)) continue
-    change.add(item)
-    applied.itemsAdded++
+export function applyKeyState(change: Change, state: KeyState, judge: KeyStateJudge): Applied {
+  const applied: Applied = {
+    itemsAdded: 0,
+    itemsRemoved: 0,
+    missing: [],
+    twins: [],
+    heldBack: false,
   }
+  for (const item of state.items) takeItem(change, item, applied)
   applied.missing = state.held.filter((dot) => !change.covers(dot.actor, dot.counter))
   if (applied.missing.length > 0 || state.key === '') return applied
   const survivors = new Set(state.held.map(dotText))
-  for (const own of change.siblings(state.key)) {
-    if (survivors.has(dotText(own)) || !isDead(own)) continue
+  const siblings = change.siblings(state.key)
+  const gone = siblings.filter((own) => !survivors.has(dotText(own)) && judge.isDead(own))
+  const empties = gone.length > 0 && gone.length === siblings.length
+  if (empties && state.mutations.length === 0 && !judge.mayEmpty(state.key, gone)) {
+    applied.heldBack = true
+    return applied
+  }
+  for (const own of gone) {
     change.remove(own)
     applied.itemsRemoved++
     for (const mutation of state.mutations) change.log(mutation, own)
@@ -117,7 +134,16 @@ export function applyKeyState(
   return applied
 }
 
-/** A dot as a Map or Set key. */
-export function dotText(dot: Dot): string {
-  return `${dot.actor}${dot.counter}`
+function takeItem(change: Change, item: Item, applied: Applied): void {
+  if (!change.covers(item.actor, item.counter)) {
+    change.add(item)
+    applied.itemsAdded++
+    return
+  }
+  // Of two contents of one dot every replica keeps the same. What is dead here stays dead, whichever it was.
+  const own = change.held(item.actor, item.counter)
+  if (own === undefined || hashPrefix(own) >= hashPrefix(item)) return
+  change.replace(own, item)
+  applied.twins.push({ kept: item, lost: own })
+  applied.itemsAdded++
 }

@@ -11,13 +11,12 @@
  */
 import { fromBinary, toBinary } from '../bytes.ts'
 import type { ActorId } from '../bytes.ts'
-import { lanesToBytes } from '../item.ts'
+import { dotText, HASH_PREFIX_BYTES, hashPrefix, lanesToBytes } from '../item.ts'
 import type { Dot, Item } from '../item.ts'
 import { boundAt, boundOf, compareBounds } from '../replica.ts'
 import type { Bound, Replica } from '../replica.ts'
 import { ActorTable, decodeActors, decodeDots } from '../wire/dots.ts'
 import type { Bound as WireBound, Range as WireRange, Ranges } from '../wire/messages.ts'
-import { dotText } from './key-state.ts'
 
 /** Parts into which a differing range is split. */
 const BRANCHES = 16
@@ -28,7 +27,6 @@ const LIST_HARD_MAX = 256
 /** Ranges in one message; what does not fit is found by the next session. */
 const RANGES_MAX = 1024
 const FINGERPRINT_BYTES = 8
-const HASH_PREFIX_BYTES = 8
 
 export interface Range {
   lower: Bound
@@ -42,8 +40,6 @@ export type RangeClaim =
 export interface Candidates {
   keys: Set<string>
   dots: Dot[]
-  /** Same dot, different contents (R14). */
-  conflicts: Dot[]
 }
 
 /** Splits into parts of about equal count; fewer where there are fewer items. */
@@ -140,10 +136,6 @@ function itemsOf(replica: Replica, range: Range): Item[] {
   return items
 }
 
-function hashPrefix(item: Item): string {
-  return toBinary(lanesToBytes([item.lane0, item.lane1]).subarray(0, HASH_PREFIX_BYTES))
-}
-
 function list(replica: Replica, { lower, upper }: Range): RangeClaim {
   const entries = itemsOf(replica, { lower, upper }).map((item) => ({
     dot: { actor: item.actor, counter: item.counter },
@@ -167,7 +159,8 @@ function compareLists(
       continue
     }
     mine.delete(dotText(dot))
-    if (hashPrefix(item) !== hash) found.conflicts.push(dot)
+    // One dot with two contents: which of them stays, `resolve` tells (R14).
+    if (hashPrefix(item) !== hash) found.keys.add(item.key)
   }
   for (const item of mine.values()) if (mayBeRemoved(item)) found.keys.add(item.key)
 }

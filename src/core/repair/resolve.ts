@@ -4,14 +4,20 @@
  * The asker names its dots of each key. From one look at its held items and its context the answerer says per key which
  * items to take, which of the asker's dots are removed (in its context, and held under no key), and how many it has never
  * seen and will come for itself. Only the replica that holds the context decides "removed" (R4).
+ *
+ * A dot that both hold with different contents, by their hashes, was given out twice: by a copy of a running process, or by
+ * one that was put back to an earlier moment. The content with the greater hash stays, everywhere (R14): the answerer sends
+ * its own if that is it, under whatever key it has it, and else comes for the asker's when it compares.
  */
 import { toBinary, fromBinary } from '../bytes.ts'
-import { KEY_BYTES_MAX } from '../item.ts'
+import { dotText, HASH_PREFIX_BYTES, hashPrefix, KEY_BYTES_MAX } from '../item.ts'
+import type { ActorId } from '../bytes.ts'
 import type { Dot, Item } from '../item.ts'
 import type { Replica } from '../replica.ts'
 import { ActorTable, decodeActors, decodeDots } from '../wire/dots.ts'
 import type { KeyState as WireKeyState, Resolve, Resolved } from '../wire/messages.ts'
-import { dotText, encodeKeyState, keyStateBytes } from './key-state.ts'
+import { encodeKeyState, keyStateBytes } from './key-state.ts'
+import type { KeyStateParts } from './key-state.ts'
 
 /** Keys and dots asked in one message. */
 export const CANDIDATES_MAX = 512
@@ -25,10 +31,11 @@ export function encodeResolve(
   unknown: readonly Dot[],
 ): Resolve {
   const table = new ActorTable()
-  const candidates = keys.map((key) => ({
-    key: fromBinary(key),
-    dots: table.dots(replica.siblings(key)),
-  }))
+  const candidates = keys.map((key) => {
+    const own = replica.siblings(key)
+    const hashes = fromBinary(own.map(hashPrefix).join(''))
+    return { key: fromBinary(key), dots: table.dots(own), hashes }
+  })
   return { session, unknown: table.dots(unknown), keys: candidates, actors: table.actors }
 }
 
@@ -39,8 +46,8 @@ export function answerResolve(replica: Replica, wire: Resolve): Resolved | undef
   if (actors === undefined || unknown === undefined) return undefined
   if (wire.keys.length + unknown.length > 2 * CANDIDATES_MAX) return undefined
   const answer = new AnswerBuilder(replica)
-  for (const { key, dots } of wire.keys) {
-    const theirs = decodeDots(dots, actors)
+  for (const { key, dots, hashes } of wire.keys) {
+    const theirs = decodeTheirs(dots, hashes, actors)
     if (theirs === undefined) return undefined
     // Of a key that cannot be there is nothing to say; those beside it are answered (R16).
     if (answer.full) break
@@ -51,6 +58,23 @@ export function answerResolve(replica: Replica, wire: Resolve): Resolved | undef
     if (!answer.full) answer.addDot(dot)
   }
   return answer.build(wire.session)
+}
+
+interface TheirDot extends Dot {
+  hash: string
+}
+
+function decodeTheirs(
+  wireDots: Uint8Array,
+  hashes: Uint8Array,
+  actors: readonly ActorId[],
+): TheirDot[] | undefined {
+  const dots = decodeDots(wireDots, actors)
+  if (dots === undefined || hashes.length !== dots.length * HASH_PREFIX_BYTES) return undefined
+  return dots.map((dot, index) => {
+    const at = index * HASH_PREFIX_BYTES
+    return { ...dot, hash: toBinary(hashes.subarray(at, at + HASH_PREFIX_BYTES)) }
+  })
 }
 
 class AnswerBuilder {
@@ -73,27 +97,34 @@ class AnswerBuilder {
     this.#answered++
   }
 
-  addKey(key: string, theirs: readonly Dot[]): void {
+  addKey(key: string, theirs: readonly TheirDot[]): void {
     this.#answered++
     const removed: Dot[] = []
+    const mutations: Dot[] = []
     for (const dot of theirs) {
-      if (this.#replica.held(dot.actor, dot.counter) !== undefined) continue
-      if (this.#replica.context.covers(dot.actor, dot.counter)) removed.push(dot)
-      else this.#wanted++
+      const own = this.#replica.held(dot.actor, dot.counter)
+      if (own !== undefined) {
+        if (hashPrefix(own) > dot.hash) this.#addItem(own)
+        continue
+      }
+      if (!this.#replica.context.covers(dot.actor, dot.counter)) {
+        this.#wanted++
+        continue
+      }
+      removed.push(dot)
+      const mutation = this.#replica.removals.of(dot)
+      if (mutation !== undefined) mutations.push(mutation)
     }
     const known = new Set(theirs.map(dotText))
     const held = this.#replica.siblings(key)
     const items = this.#thoseThatFit(held.filter((item) => !known.has(dotText(item))))
-    this.#push({ key, held, items, removed })
+    this.#push({ key, held, items, removed, mutations })
   }
 
   addDot(dot: Dot): void {
     this.#answered++
     const item = this.#replica.held(dot.actor, dot.counter)
-    if (item === undefined) return
-    const held = this.#replica.siblings(item.key)
-    const others = held.filter((one) => one !== item)
-    this.#push({ key: item.key, held, items: this.#thoseThatFit([item, ...others]), removed: [] })
+    if (item !== undefined) this.#addItem(item)
   }
 
   build(session: number): Resolved {
@@ -106,8 +137,14 @@ class AnswerBuilder {
     }
   }
 
-  #push(parts: { key: string; held: Item[]; items: Item[]; removed: Dot[] }): void {
-    this.#bytes += keyStateBytes(parts) + 9 * parts.removed.length
+  #addItem(item: Item): void {
+    const held = this.#replica.siblings(item.key)
+    const others = held.filter((one) => one !== item)
+    this.#push({ key: item.key, held, items: this.#thoseThatFit([item, ...others]) })
+  }
+
+  #push(parts: KeyStateParts): void {
+    this.#bytes += keyStateBytes(parts)
     this.#keys.push(encodeKeyState(parts, this.#table))
   }
 

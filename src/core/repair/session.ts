@@ -16,7 +16,8 @@ import type { ActorId } from '../bytes.ts'
 import type { Change } from '../change.ts'
 import * as intervals from '../intervals.ts'
 import type { Intervals } from '../intervals.ts'
-import type { Dot, Hash } from '../item.ts'
+import { dotText } from '../item.ts'
+import type { Dot, Hash, Item } from '../item.ts'
 import { boundAt } from '../replica.ts'
 import type { Replica } from '../replica.ts'
 import type { Now } from '../settings.ts'
@@ -27,8 +28,8 @@ import type { Chunk, PullBuckets, PullOpen, Ranges, Resolved } from '../wire/mes
 import type { Work } from '../work.ts'
 import { compareDigests, decodeDigest, encodeDigest, makeDigest, scopeOf } from './digest.ts'
 import type { Comparison, Digest, Self } from './digest.ts'
-import { applyKeyState, decodeKeyState, dotText } from './key-state.ts'
-import type { KeyState } from './key-state.ts'
+import { applyKeyState, decodeKeyState } from './key-state.ts'
+import type { KeyState, KeyStateJudge } from './key-state.ts'
 import { PullAsk } from './pull-ask.ts'
 import { decodeRangeClaims, encodeRangeClaims, firstClaims, nextClaims } from './ranges.ts'
 import type { Candidates, Range } from './ranges.ts'
@@ -84,7 +85,12 @@ export interface SessionHost {
   missing(part: Map<ActorId, Intervals>, wholeContext: boolean): void
   pulled(complete: boolean): void
   itemsRefused(count: number): void
-  conflict(dot: Dot): void
+  /** Of two contents of one dot the first is kept now, the second no more. */
+  twin(kept: Item, lost: Item): void
+  /** Whether the last items of a key may go on nothing but the peer's context (R13). */
+  mayEmpty(key: string, items: readonly Item[]): boolean
+  /** How much of a range to believe, given the greatest counter that is known here of its actor (R15). */
+  believed(range: DotRange, seen: number): DotRange | undefined
   finished(receipt: Receipt): void
 }
 
@@ -106,7 +112,7 @@ export class RepairSession {
   readonly #startedAt: number
   readonly #receipt: Receipt
   readonly #keys = new Set<string>()
-  readonly #candidates: Candidates = { keys: new Set(), dots: [], conflicts: [] }
+  readonly #candidates: Candidates = { keys: new Set(), dots: [] }
   #asked: { keys: string[]; dots: Dot[] } = { keys: [], dots: [] }
   #plan: Plan = { pull: false, ranges: 'none' }
   #pull: PullAsk | undefined
@@ -127,6 +133,9 @@ export class RepairSession {
   progressAt: number
   /** An item that was too large for gossip has come. */
   tookLarge = false
+  /** Removals were held back: the peer will say them again. */
+  heldBack = false
+  readonly #twins: { kept: Item; lost: Item }[] = []
 
   constructor(host: SessionHost, options: SessionOptions, now: Now) {
     this.id = options.id
@@ -278,13 +287,18 @@ export class RepairSession {
       for (const dot of this.#takeKey(change, state, isDead)) missing.add(dotText(dot))
     }
     for (const range of ranges) {
-      for (const { from, to } of without(range, missing)) change.see(range.actor, from, to)
+      const believed = this.#host.believed(range, change.head(range.actor))
+      if (believed === undefined) continue
+      for (const { from, to } of without(believed, missing)) change.see(range.actor, from, to)
     }
   }
 
   /** Dots of the key whose items did not come. */
-  #takeKey(change: Change, state: KeyState, isDead: (dot: Dot) => boolean): Dot[] {
-    const applied = applyKeyState(change, state, isDead)
+  #takeKey(change: Change, state: KeyState, isDead: KeyStateJudge['isDead']): Dot[] {
+    const mayEmpty: KeyStateJudge['mayEmpty'] = (key, items) => this.#host.mayEmpty(key, items)
+    const applied = applyKeyState(change, state, { isDead, mayEmpty })
+    this.#twins.push(...applied.twins)
+    if (applied.heldBack) this.heldBack = true
     this.#receipt.itemsReceived += applied.itemsAdded
     this.#receipt.itemsRemoved += applied.itemsRemoved
     if (applied.itemsAdded + applied.itemsRemoved > 0) this.#keys.add(state.key)
@@ -348,7 +362,6 @@ export class RepairSession {
     if (next.length > 0 && this.#rangeRounds < RANGE_ROUNDS_MAX) return this.#askRanges(next)
     this.#rangeRounds = 0
     this.#receipt.keysByRangeStep += this.#candidates.keys.size + this.#candidates.dots.length
-    for (const dot of this.#candidates.conflicts) this.#host.conflict(dot)
     this.#resolveNext()
   }
 
@@ -409,6 +422,8 @@ export class RepairSession {
       },
       done: (committed) => {
         this.#worksUnderWay--
+        const twins = this.#twins.splice(0)
+        if (committed) for (const { kept, lost } of twins) this.#host.twin(kept, lost)
         if (this.#ended) return
         this.progressAt = this.#host.mono()
         if (!committed) return this.#end('failed', 'the store failed')

@@ -3441,6 +3441,7 @@ export namespace Ranges {
 export interface Candidate {
   key: Uint8Array<ArrayBuffer>
   dots: Uint8Array<ArrayBuffer>
+  hashes: Uint8Array<ArrayBuffer>
 }
 
 export namespace Candidate {
@@ -3463,13 +3464,19 @@ export namespace Candidate {
           w.bytes(obj.dots)
         }
 
+        if ((obj.hashes != null && obj.hashes.byteLength > 0)) {
+          w.uint32(26)
+          w.bytes(obj.hashes)
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
       }, (reader, length, opts = {}) => {
         const obj: any = {
           key: uint8ArrayAlloc(0),
-          dots: uint8ArrayAlloc(0)
+          dots: uint8ArrayAlloc(0),
+          hashes: uint8ArrayAlloc(0)
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -3484,6 +3491,10 @@ export namespace Candidate {
             }
             case 2: {
               obj.dots = reader.bytes()
+              break
+            }
+            case 3: {
+              obj.hashes = reader.bytes()
               break
             }
             default: {
@@ -3515,6 +3526,13 @@ export namespace Candidate {
               }
               break
             }
+            case 3: {
+              yield {
+                field: `${prefix}.hashes`,
+                value: reader.bytes()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -3537,6 +3555,11 @@ export namespace Candidate {
     value: Uint8Array<ArrayBuffer>
   }
 
+  export interface CandidateHashesFieldEvent {
+    field: '$.hashes'
+    value: Uint8Array<ArrayBuffer>
+  }
+
   export function encode (obj: Partial<Candidate>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Candidate.codec())
   }
@@ -3545,7 +3568,7 @@ export namespace Candidate {
     return decodeMessage(buf, Candidate.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Candidate>): Generator<CandidateKeyFieldEvent | CandidateDotsFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Candidate>): Generator<CandidateKeyFieldEvent | CandidateDotsFieldEvent | CandidateHashesFieldEvent> {
     return streamMessage(buf, Candidate.codec(), opts)
   }
 }
@@ -3736,6 +3759,12 @@ export namespace Resolve {
     index: number
   }
 
+  export interface ResolveKeysHashesFieldEvent {
+    field: '$.keys[].hashes'
+    value: Uint8Array<ArrayBuffer>
+    index: number
+  }
+
   export interface ResolveUnknownFieldEvent {
     field: '$.unknown'
     value: Uint8Array<ArrayBuffer>
@@ -3749,7 +3778,7 @@ export namespace Resolve {
     return decodeMessage(buf, Resolve.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Resolve>): Generator<ResolveSessionFieldEvent | ResolveActorsFieldEvent | ResolveKeysKeyFieldEvent | ResolveKeysDotsFieldEvent | ResolveUnknownFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Resolve>): Generator<ResolveSessionFieldEvent | ResolveActorsFieldEvent | ResolveKeysKeyFieldEvent | ResolveKeysDotsFieldEvent | ResolveKeysHashesFieldEvent | ResolveUnknownFieldEvent> {
     return streamMessage(buf, Resolve.codec(), opts)
   }
 }

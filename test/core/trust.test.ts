@@ -1,0 +1,335 @@
+/** What is not taken on a peer's word alone: R13, R14, R15. */
+import assert from 'node:assert/strict'
+import { Context } from '../../src/core/context.ts'
+import { FAR_DOTS, FAR_HOLD_MS, FarRanges } from '../../src/core/far-ranges.ts'
+import { makeRegister } from '../../src/core/item.ts'
+import type { Item } from '../../src/core/item.ts'
+import { RemovalGuard } from '../../src/core/removal-guard.ts'
+import { Replica } from '../../src/core/replica.ts'
+import type { Delta } from '../../src/core/wire/gossip.ts'
+import { binary, Fleet, hash, SETTINGS, stateOf, summaryOf } from '../support/fleet.ts'
+import type { SimNode } from '../support/fleet.ts'
+
+const HOUR_MS = 3_600_000
+const A = 'a'.repeat(16)
+
+function item(counter: number, key = `key${counter}`, value = counter): Item {
+  const fields = { actor: A, counter, key, value: Uint8Array.of(value), ms: 1, tick: 0, expiry: 0 }
+  return makeRegister(fields, hash)
+}
+
+describe('removal guard (R13)', () => {
+  function guardOf(keys: number, removalsMax: number): { guard: RemovalGuard; items: Item[] } {
+    const replica = new Replica(hash)
+    const items = Array.from({ length: keys }, (_, i) => item(i + 1))
+    for (const one of items) replica.insert(one)
+    return { guard: new RemovalGuard(replica, { removalsMax, removalHold: 6 * HOUR_MS }), items }
+  }
+
+  it('lets as many go in an hour as it may, and holds the next', () => {
+    const { guard, items } = guardOf(20, 10)
+    for (const [i, one] of items.entries()) {
+      assert.equal(guard.judge('p', one.key, [one], i * 1000), i < 10 ? 'apply' : 'hold', `${i}`)
+    }
+    assert.equal(guard.held().length, 10)
+    // The hour has passed for the first ten.
+    assert.equal(guard.judge('p', items[15]!.key, [items[15]!], HOUR_MS + 1), 'apply')
+  })
+
+  it('counts over a sliding hour, not over hours of the clock', () => {
+    const { guard, items } = guardOf(20, 10)
+    const at = (i: number): number => i * 10 * 60_000
+    for (let i = 0; i < 20; i++) {
+      assert.equal(guard.judge('p', items[i]!.key, [items[i]!], at(i)), 'apply')
+    }
+    assert.equal(guardOf(1, 0).guard.judge('p', 'key1', [item(1)], 0), 'hold')
+  })
+
+  it('allows a hundredth of many keys', () => {
+    const { guard, items } = guardOf(1000, 0)
+    const verdicts = items.slice(0, 20).map((one) => guard.judge('p', one.key, [one], 0))
+    assert.deepEqual(
+      verdicts,
+      Array.from({ length: 20 }, (_, i) => (i < 10 ? 'apply' : 'hold')),
+    )
+  })
+
+  it('believes a second peer, but not the first one twice', () => {
+    const { guard, items } = guardOf(1, 0)
+    const [one] = items as [Item]
+    assert.equal(guard.judge('p', one.key, [one], 0), 'hold')
+    assert.equal(guard.judge('p', one.key, [one], 1), 'hold')
+    assert.equal(guard.judge('q', one.key, [one], 2), 'apply')
+  })
+
+  it('does not take what one peer says of a value for what another says of the next', () => {
+    const { guard, items } = guardOf(1, 0)
+    const [one] = items as [Item]
+    assert.equal(guard.judge('p', one.key, [one], 0), 'hold')
+    assert.equal(guard.judge('q', one.key, [item(9, one.key)], 1), 'hold')
+  })
+
+  it('holds nothing for ever', () => {
+    const { guard, items } = guardOf(1, 0)
+    const [one] = items as [Item]
+    assert.equal(guard.judge('p', one.key, [one], 0), 'hold')
+    assert.equal(guard.judge('p', one.key, [one], 6 * HOUR_MS - 1), 'hold')
+    assert.equal(guard.judge('p', one.key, [one], 6 * HOUR_MS), 'apply-overdue')
+  })
+
+  it('gives what it held to whoever decides', () => {
+    const { guard, items } = guardOf(2, 0)
+    for (const one of items) guard.judge('p', one.key, [one], 0)
+    assert.deepEqual(
+      guard.approve(5).map(({ key }) => key),
+      ['key1', 'key2'],
+    )
+    assert.deepEqual(guard.held(), [])
+    assert.equal(guard.judge('p', 'key1', [items[0]!], 6), 'apply', 'approved for an hour')
+    assert.equal(guard.judge('p', 'key1', [items[0]!], 5 + HOUR_MS), 'hold')
+    assert.equal(guard.refuse().length, 1)
+    assert.equal(guard.judge('p', 'key1', [items[0]!], 6), 'hold', 'a refusal ends the approval')
+  })
+})
+
+describe('far ranges (R15)', () => {
+  const range = (from: number, to: number) => ({ actor: A, from, to })
+
+  it('believes what is near', () => {
+    const far = new FarRanges()
+    const near = range(1, FAR_DOTS)
+    assert.equal(far.judge(near, 0, 'p', 0).range, near)
+    assert.equal(far.doubted(new Context(hash)), 0)
+  })
+
+  it('takes of what is far only what is known of', () => {
+    const far = new FarRanges()
+    assert.deepEqual(far.judge(range(1, 2 ** 40), 0, 'p', 0), { range: undefined, overdue: false })
+    assert.deepEqual(far.judge(range(1, 2 ** 40), 7, 'p', 0).range, range(1, 7))
+    assert.equal(far.judge(range(8, 2 ** 40), 7, 'p', 0).range, undefined)
+    far.heard(A, 20)
+    assert.deepEqual(far.judge(range(8, 2 ** 40), 7, 'p', 0).range, range(8, 20))
+    const context = new Context(hash)
+    assert.equal(far.doubted(context), 1)
+    context.addRange(A, 1, 2 ** 40)
+    assert.equal(far.doubted(context), 0)
+  })
+
+  it('believes a second peer that claims as much, but not the first one twice', () => {
+    const far = new FarRanges()
+    far.judge(range(1, 2 ** 30), 0, 'p', 0)
+    assert.equal(far.judge(range(1, 2 ** 30), 0, 'p', 1).range, undefined)
+    assert.deepEqual(far.judge(range(1, 2 ** 30), 0, 'q', 2).range, range(1, 2 ** 30))
+    assert.equal(far.judge(range(1, 2 ** 40), 0, 'q', 3).range, undefined, 'that is more')
+  })
+
+  it('believes after some time, and says so', () => {
+    const far = new FarRanges()
+    far.judge(range(1, 2 ** 30), 0, 'p', 0)
+    assert.equal(far.judge(range(1, 2 ** 30), 0, 'p', FAR_HOLD_MS - 1).range, undefined)
+    assert.deepEqual(far.judge(range(1, 2 ** 30), 0, 'p', FAR_HOLD_MS), {
+      range: range(1, 2 ** 30),
+      overdue: true,
+    })
+  })
+})
+
+/** A fleet whose guard is strict, node 0 complete. */
+function fleetOf(nodes: number, removalsMax = 0): Fleet {
+  const repair = { ...SETTINGS.repair, removalsMax }
+  return new Fleet({ seed: 1, nodes, settings: { ...SETTINGS, repair } })
+}
+
+function agree(fleet: Fleet, intervals = 6): boolean {
+  const [first, ...others] = fleet.nodes
+  fleet.pass(50)
+  const agreed = (): boolean => others.every((node) => summaryOf(node) === summaryOf(first!))
+  return fleet.until(agreed, intervals * fleet.settings.repair.interval)
+}
+
+/** As a bug or bad memory would: the item goes, and the context still says that it was seen. */
+function loseItems(node: SimNode): void {
+  for (const one of Array.from(node.live.replica.fromDot('', 0))) node.live.replica.remove(one)
+}
+
+function putKeys(fleet: Fleet, node: SimNode, keys: number): void {
+  for (let i = 0; i < keys; i++) {
+    fleet.write(node, [{ op: 'put', key: binary(`key${i}`), value: Uint8Array.of(i) }])
+    fleet.pass(50)
+  }
+}
+
+describe('a replica that lost its items and does not know it (R13)', function () {
+  this.timeout(120_000)
+
+  it('empties nobody: what it says is removed is held back', () => {
+    const fleet = fleetOf(3)
+    const [a, b, c] = fleet.nodes as [SimNode, SimNode, SimNode]
+    fleet.startAll()
+    putKeys(fleet, a, 20)
+    assert.ok(agree(fleet))
+    loseItems(c)
+    fleet.pass(20 * fleet.settings.repair.interval)
+    assert.equal(a.live.replica.keys, 20)
+    assert.equal(b.live.replica.keys, 20)
+    assert.equal(a.live.doubts().removals.length, 20)
+    assert.ok((a.live.counters()['removalsHeldBack'] ?? 0) > 0)
+  })
+
+  it('refused, is given the items anew', () => {
+    const fleet = fleetOf(3)
+    const [a, , c] = fleet.nodes as [SimNode, SimNode, SimNode]
+    fleet.startAll()
+    putKeys(fleet, a, 600)
+    assert.ok(agree(fleet))
+    loseItems(c)
+    fleet.pass(40 * fleet.settings.repair.interval)
+    // A hundredth may go in any case.
+    assert.equal(a.live.doubts().removals.length, 594)
+    fleet.dispatch(a, { type: 'removals', decision: 'refuse' })
+    assert.ok(agree(fleet), 'the fleet agrees again')
+    for (const node of fleet.nodes) {
+      assert.equal(node.live.replica.keys, 594)
+      assert.deepEqual(node.live.doubts().removals, [])
+    }
+  })
+
+  it('refused, brings back nothing that was deleted meanwhile', () => {
+    const fleet = fleetOf(2)
+    const [a, b] = fleet.nodes as [SimNode, SimNode]
+    fleet.startAll()
+    putKeys(fleet, a, 2)
+    assert.ok(agree(fleet))
+    loseItems(b)
+    fleet.pass(40 * fleet.settings.repair.interval)
+    fleet.write(a, [{ op: 'delete', key: binary('key0') }])
+    fleet.dispatch(a, { type: 'removals', decision: 'refuse' })
+    assert.ok(agree(fleet))
+    assert.deepEqual(
+      Array.from(a.live.replica.fromKey(''), ({ key }) => key),
+      [binary('key1')],
+    )
+  })
+
+  it('approved, is believed', () => {
+    const fleet = fleetOf(2)
+    const [a, b] = fleet.nodes as [SimNode, SimNode]
+    fleet.startAll()
+    putKeys(fleet, a, 20)
+    assert.ok(agree(fleet))
+    loseItems(b)
+    fleet.pass(20 * fleet.settings.repair.interval)
+    fleet.dispatch(a, { type: 'removals', decision: 'approve' })
+    assert.ok(agree(fleet))
+    assert.equal(a.live.replica.keys, 0)
+  })
+})
+
+describe('deletes that a peer remembers', function () {
+  this.timeout(120_000)
+
+  it('are never held back, however many', () => {
+    const fleet = fleetOf(2)
+    const [a, b] = fleet.nodes as [SimNode, SimNode]
+    fleet.startAll()
+    putKeys(fleet, a, 50)
+    assert.ok(agree(fleet))
+    fleet.cut(a, b)
+    for (let i = 0; i < 50; i++) fleet.write(a, [{ op: 'delete', key: binary(`key${i}`) }])
+    fleet.pass(10_000)
+    fleet.connect(a, b)
+    assert.ok(agree(fleet))
+    assert.equal(b.live.replica.keys, 0)
+    assert.equal(b.live.counters()['removalsHeldBack'], undefined)
+  })
+
+  it('are held back for a second peer when all have forgotten them, and no longer', () => {
+    const fleet = fleetOf(3)
+    const [a, b, c] = fleet.nodes as [SimNode, SimNode, SimNode]
+    fleet.startAll()
+    putKeys(fleet, a, 50)
+    assert.ok(agree(fleet))
+    fleet.crash(c)
+    for (let i = 0; i < 50; i++) fleet.write(a, [{ op: 'delete', key: binary(`key${i}`) }])
+    fleet.pass(10_000)
+    // Removal logs begin empty.
+    for (const node of [a, b]) fleet.crash(node, node.disk.batches)
+    for (const node of fleet.nodes) fleet.restart(node)
+    for (const [x, y] of [
+      [a, b],
+      [a, c],
+      [b, c],
+    ] as const) {
+      fleet.connect(x, y)
+    }
+    assert.ok(agree(fleet, 40), stateOf(c))
+    assert.equal(c.live.replica.keys, 0)
+    assert.ok((c.live.counters()['removalsHeldBack'] ?? 0) > 0, 'they were held back')
+  })
+})
+
+describe('one dot with two contents (R14)', function () {
+  this.timeout(120_000)
+
+  function delta(value: number, key: string): Delta {
+    const one = item(1, binary(key), value)
+    return { dot: { actor: A, counter: 1 }, item: one, supersedes: [], announcedBytes: 0 }
+  }
+
+  /** The two contents go to one half of the fleet each. */
+  function settle(keys: [string, string]): { fleet: Fleet; contents: string[]; twins: number } {
+    const fleet = fleetOf(4)
+    const contents: string[] = []
+    let twins = 0
+    fleet.observers.push({
+      after: (_node, _event, effects) => {
+        twins += effects.filter((effect) => effect.type === 'twin').length
+      },
+    })
+    fleet.startAll()
+    for (const [i, node] of fleet.nodes.entries()) {
+      const half = i % 2
+      const deltas = [delta(half, keys[half]!)]
+      fleet.dispatch(node, { type: 'gossip', author: 'node9', deltas, bytes: 100 })
+    }
+    assert.ok(agree(fleet, 12), fleet.nodes.map(stateOf).join('\n\n'))
+    for (const node of fleet.nodes) {
+      const items = [...node.live.replica.fromDot('', 0)]
+      contents.push(items.map((one) => `${one.key}=${one.value().join()}`).join(' '))
+    }
+    return { fleet, contents, twins }
+  }
+
+  it('comes to the same content everywhere, and the other is given out', () => {
+    const { contents, twins } = settle(['key', 'key'])
+    assert.match(contents[0]!, /^key=[01]$/)
+    assert.equal(new Set(contents).size, 1)
+    assert.equal(twins, 2)
+  })
+
+  it('also when the two are of different keys', () => {
+    const { contents, twins } = settle(['one', 'other'])
+    assert.match(contents[0]!, /^(one=0|other=1)$/)
+    assert.equal(new Set(contents).size, 1)
+    assert.equal(twins, 2)
+  })
+})
+
+describe('a context with a flipped bit (R15)', function () {
+  this.timeout(120_000)
+
+  it("blinds nobody to its actor's next writes", () => {
+    const fleet = fleetOf(3)
+    const [a, b, c] = fleet.nodes as [SimNode, SimNode, SimNode]
+    fleet.startAll()
+    putKeys(fleet, a, 3)
+    assert.ok(agree(fleet))
+    c.live.replica.context.addRange(a.live.actor!, 1, 2 ** 40)
+    fleet.pass(10 * fleet.settings.repair.interval)
+    assert.equal(b.live.doubts().actors, 1)
+    putKeys(fleet, a, 5)
+    fleet.pass(10 * fleet.settings.repair.interval)
+    assert.equal(a.live.replica.keys, 5)
+    assert.equal(b.live.replica.keys, 5)
+  })
+})
