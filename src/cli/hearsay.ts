@@ -5,20 +5,25 @@ import { Command, CommanderError } from 'commander'
 import { HearsayError } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import { allowCommand } from './commands/allow.ts'
+import { completionCommand } from './commands/completion.ts'
 import { connectCommand } from './commands/connect.ts'
 import { delCommand } from './commands/del.ts'
+import { doctorCommand } from './commands/doctor.ts'
 import { exportCommand } from './commands/export.ts'
 import { forgetCommand } from './commands/forget.ts'
 import { getCommand } from './commands/get.ts'
+import { helpCommand, topicList } from './commands/help.ts'
 import { idCommand } from './commands/id.ts'
 import { importCommand } from './commands/import.ts'
 import { listCommand } from './commands/list.ts'
+import { metricsCommand } from './commands/metrics.ts'
 import { networkKeyCommand } from './commands/network-key.ts'
 import { peersCommand } from './commands/peers.ts'
 import { putCommand } from './commands/put.ts'
 import { removalsCommand } from './commands/removals.ts'
 import { repairCommand } from './commands/repair.ts'
 import { statusCommand } from './commands/status.ts'
+import { topCommand } from './commands/top.ts'
 import { watchCommand } from './commands/watch.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
 import { endQuietlyWhenNobodyReads, say } from './output.ts'
@@ -33,6 +38,9 @@ const COMMANDS = [
   importCommand,
   exportCommand,
   statusCommand,
+  topCommand,
+  doctorCommand,
+  metricsCommand,
   peersCommand,
   connectCommand,
   forgetCommand,
@@ -41,6 +49,8 @@ const COMMANDS = [
   removalsCommand,
   idCommand,
   networkKeyCommand,
+  completionCommand,
+  helpCommand,
 ]
 
 function program(): Command {
@@ -48,7 +58,7 @@ function program(): Command {
     .description('Reads and writes the map of the hearsayd on this machine.')
     .version(VERSION, '--version', 'print the version')
     .helpOption('--help', 'explain, with examples')
-    .helpCommand('help [command]', 'explain a command, with examples')
+    .helpCommand(false)
     .option('--socket <path>', "the daemon's socket (or HEARSAY_SOCKET)")
     .option('--json', 'write JSON, for programs')
     .configureHelp({ showGlobalOptions: true })
@@ -61,6 +71,8 @@ function program(): Command {
 Keys and values are bytes, typed and shown as text unless --hex or --base64 says otherwise.
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 key not found, 4 no daemon.
+
+${topicList()}
 
 Examples:
   hearsay put greeting hello
@@ -94,7 +106,7 @@ async function main(): Promise<number> {
   const hearsay = program()
   try {
     await hearsay.parseAsync()
-    return EXIT.done
+    return Number(process.exitCode ?? EXIT.done)
   } catch (error) {
     report(error, hearsay.opts<{ json?: boolean }>().json === true)
     return exitCodeOf(error)

@@ -69,7 +69,7 @@ export function clockIsOff(offsetMs: number | undefined): boolean {
   return Math.abs(offsetMs ?? 0) >= CLOCK_OFFSET_SHOWN_MS
 }
 
-function clockOf(offsetMs: number | undefined): string {
+export function clockOf(offsetMs: number | undefined): string {
   if (offsetMs === undefined) return '?'
   if (!clockIsOff(offsetMs)) return 'same'
   return `${span(Math.abs(offsetMs))} ${offsetMs > 0 ? 'ahead' : 'behind'}`

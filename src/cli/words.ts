@@ -35,3 +35,8 @@ export function number(value: number): string {
 export function count(value: number, one: string, many = `${one}s`): string {
   return `${number(value)} ${value === 1 ? one : many}`
 }
+
+/** A moment, and how long ago that was. */
+export function instant(ms: number, now: number): string {
+  return `${new Date(ms).toISOString()} (${span(now - ms)} ago)`
+}

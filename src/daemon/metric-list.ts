@@ -101,6 +101,16 @@ export const GAUGES: readonly GaugeEntry[] = [
     read: (s) => +(s.store.loss?.madeUp === false),
   },
   {
+    name: 'hearsay_removals_held',
+    help: 'Keys whose unproved removal is held back for an operator or a second peer.',
+    read: (s) => s.doubts.removalsHeld,
+  },
+  {
+    name: 'hearsay_actors_doubted',
+    help: 'Actors of which a peer claims changes that nobody else has heard of.',
+    read: (s) => s.doubts.actorsDoubted,
+  },
+  {
     name: 'hearsay_heap_limit_bytes',
     help: 'JavaScript heap at which the process ends; see nodejs_heap_size_used_bytes.',
     read: (s) => s.memory.heapLimitBytes,
@@ -272,6 +282,26 @@ export const COUNTERS: readonly CounterEntry[] = [
     name: 'hearsay_dot_conflicts_total',
     help: 'Mutations of one name with two contents: a data directory was copied or restored.',
     from: 'counters.dotConflicts',
+  },
+  {
+    name: 'hearsay_removals_held_back_total',
+    help: 'Times that unproved removals of very many keys were held back.',
+    from: 'counters.removalsHeldBack',
+  },
+  {
+    name: 'hearsay_removals_overdue_total',
+    help: 'Times that removals held back were applied because their time was up.',
+    from: 'counters.removalsOverdue',
+  },
+  {
+    name: 'hearsay_ranges_doubted_total',
+    help: 'Claims of changes far beyond what was heard of an actor that were not believed at once.',
+    from: 'counters.rangesDoubted',
+  },
+  {
+    name: 'hearsay_ranges_overdue_total',
+    help: 'Claims in doubt that were believed because their time was up.',
+    from: 'counters.rangesOverdue',
   },
   {
     name: 'hearsay_peers_refused_total',

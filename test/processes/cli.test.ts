@@ -7,7 +7,10 @@ import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 
+import { EXIT } from '../../src/cli/exit.ts'
 import { readKeyFile } from '../../src/config/key-file.ts'
+import { knobPaths } from '../../src/config/schema.ts'
+import { ERROR_CODES } from '../../src/errors.ts'
 import { Home } from '../support/cli.ts'
 import type { Program } from '../support/cli.ts'
 
@@ -55,13 +58,20 @@ describe('command line without a daemon', function () {
     return [...list.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name ?? '')
   }
 
+  async function topicNames(): Promise<string[]> {
+    const [, listed = ''] = (await home.ok('help', 'help')).split('Topics (')
+    return [...listed.matchAll(/^ {2}([a-z-]+) {2}/gm)].map(([, name]) => name ?? '')
+  }
+
   describe('help', () => {
     it('of every command says what it does and has examples', async () => {
       const names = await commands()
       assert.deepEqual(names.sort(), [
         'allow',
+        'completion',
         'connect',
         'del',
+        'doctor',
         'export',
         'forget',
         'get',
@@ -69,11 +79,14 @@ describe('command line without a daemon', function () {
         'id',
         'import',
         'list',
+        'metrics',
         'network-key',
         'peers',
         'put',
+        'removals',
         'repair',
         'status',
+        'top',
         'watch',
       ])
       for (const name of names.filter((command) => command !== 'help')) {
@@ -92,6 +105,51 @@ describe('command line without a daemon', function () {
         assert.match(out, /Exit codes: 0 /)
         assert.match(out, /Examples:\n {2}hearsay/)
       }
+    })
+  })
+
+  describe('help topics', () => {
+    it('are listed, and each is a page for a terminal of 80 columns', async () => {
+      const topics = await topicNames()
+      assert.ok(topics.includes('siblings') && topics.includes('codes'), topics.join())
+      assert.ok((await home.ok('--help')).includes(topics.at(-1)!))
+      for (const topic of topics) {
+        const page = await home.ok('help', topic)
+        assert.match(page, /^[A-Z][A-Z ,]+\n\n/m, topic)
+        assert.match(page, /\nSEE ALSO\n {2}hearsay /, topic)
+        // The settings are shown as they stand in their file.
+        if (topic === 'config') continue
+        const own = page.slice(page.search(/^[A-Z][A-Z ,]+$/m))
+        const long = own.split('\n').filter((line) => line.length > 80 && line.includes(' '))
+        assert.deepEqual(long, [], topic)
+      }
+    })
+
+    it('refer to commands and topics that there are', async () => {
+      const topics = await topicNames()
+      const known = new Set([...(await commands()), ...topics])
+      for (const topic of topics) {
+        const page = await home.ok('help', topic)
+        const named = [...page.matchAll(/hearsay help\s+([a-z-]+(?:, [a-z-]+)*)/g)]
+        for (const name of named.flatMap(([, names]) => names!.split(', '))) {
+          assert.ok(known.has(name), `${topic} refers to ${name}`)
+        }
+      }
+    })
+
+    it('explain every code, every exit code and every setting', async () => {
+      const codes = await home.ok('help', 'codes')
+      for (const code of ERROR_CODES) assert.match(codes, new RegExp(`^  ${code}\n {6}\\S`, 'm'))
+      const exits = await home.ok('help', 'exit-codes')
+      for (const code of Object.values(EXIT)) assert.match(exits, new RegExp(`^  ${code} `, 'm'))
+      const settings = await home.ok('help', 'config')
+      for (const knob of knobPaths()) assert.match(settings, new RegExp(`^ *${knob.at(-1)}:`, 'm'))
+    })
+
+    it('that there are none of are wrong usage', async () => {
+      const { code, out, err } = await home.hearsay('help', 'tombstones')
+      assert.deepEqual([code, out], [2, ''])
+      assert.match(err, /no command and no topic tombstones; topics: consistency, siblings/)
     })
   })
 
@@ -162,6 +220,9 @@ describe('command line without a daemon', function () {
       ['export'],
       ['import', '-'],
       ['status'],
+      ['top', '--once'],
+      ['doctor'],
+      ['metrics'],
       ['peers'],
       ['connect', '/ip4/127.0.0.1/tcp/1'],
       ['repair'],
@@ -181,8 +242,9 @@ describe('command line without a daemon', function () {
       })
     }
 
-    it('all commands but network-key are tried above', async () => {
-      const tried = new Set([...needing.map(([name]) => name), 'help', 'network-key'])
+    it('all commands that need one are tried above', async () => {
+      const needNone = ['help', 'network-key', 'completion']
+      const tried = new Set([...needing.map(([name]) => name), ...needNone])
       assert.deepEqual(
         (await commands()).filter((name) => !tried.has(name)),
         [],
