@@ -10,8 +10,8 @@ export interface Fact extends Dot {
   acknowledged: boolean
   /** Its item may be missing where the dot is covered: a mutation that may be executed superseded it, or it was purged. */
   dead: boolean
-  /** The acknowledged mutation that superseded it: its item must be nowhere in the end. */
-  goneBy: Dot | undefined
+  /** The acknowledged mutations that superseded it: its item must be nowhere in the end. */
+  goneBy: Dot[] | undefined
 }
 
 /** Of actors that were closed before the run began, and whose items were all removed. */

@@ -78,20 +78,31 @@ export class FleetChecks implements Observer {
     return count
   }
 
-  /** From now on nothing that only this disk has needs to be anywhere. */
+  /** Of all items that may be held somewhere. */
+  get itemBytes(): number {
+    let bytes = 0
+    for (const { item } of this.facts.all()) bytes += item?.envelope.length ?? 0
+    return bytes
+  }
+
+  /** The disk of a node that does not run is about to lose what was durable: what only it had need not be anywhere. */
   diskLost(node: SimNode): void {
     this.#lostDisks.add(node)
+    const account = this.#account(node)
+    this.#settleUndurable(account, node.disk.durable)
+    account.summaries.clear()
+  }
+
+  /** A copy of the disk was made: what it holds exists from now on, whatever becomes of the disk. */
+  copied(node: SimNode): void {
+    for (const one of this.#account(node).undurable) this.#onDurable(one)
   }
 
   // Observer.
 
   started(node: SimNode, batch: number): void {
     const account = this.#account(node)
-    for (const one of account.undurable) {
-      if (one.number <= batch) this.#onDurable(one)
-      else for (const fact of one.own) this.facts.drop(fact)
-    }
-    account.undurable = []
+    this.#settleUndurable(account, batch)
     account.underWay = undefined
     account.committed = undefined
     const summary = summaryOf(node)
@@ -131,6 +142,15 @@ export class FleetChecks implements Observer {
     if (!sync) return
     const account = this.#account(node)
     for (const one of account.undurable) this.#onDurable(one)
+    account.undurable = []
+  }
+
+  /** Those up to number `kept` are on disk, the others never were. */
+  #settleUndurable(account: Account, kept: number): void {
+    for (const one of account.undurable) {
+      if (one.number <= kept) this.#onDurable(one)
+      else for (const fact of one.own) if (!fact.executed) this.facts.drop(fact)
+    }
     account.undurable = []
   }
 
@@ -234,7 +254,10 @@ export class FleetChecks implements Observer {
     if (expiry === 0 || this.#fleet.now(node).wall <= expiry + skew + grace) return false
     const others = this.#fleet.nodes.filter((other) => other !== node && other.run > 0)
     if (others.length === 0) return true
-    return others.some((other) => this.#account(other).wallMax > expiry + grace - skew)
+    const due = expiry + grace - skew
+    return others.some(
+      (other) => Math.max(this.#account(other).wallMax, this.#fleet.now(other).wall) > due,
+    )
   }
 
   #known(node: SimNode, dot: Dot): Fact {
@@ -299,7 +322,9 @@ export class FleetChecks implements Observer {
       const gone =
         observed?.map((one) => this.facts.get(one)) ??
         this.#account(node).committed?.kills.filter((kill) => kill.item?.key === key)
-      for (const one of gone ?? []) if (one !== undefined && one !== fact) one.goneBy ??= dot
+      for (const one of gone ?? []) {
+        if (one !== undefined && one !== fact) (one.goneBy ??= []).push(dot)
+      }
     }
   }
 
@@ -411,8 +436,11 @@ export class FleetChecks implements Observer {
       const fact = this.#known(node, item)
       const same = fact.item !== undefined && fact.item.lane0 === item.lane0
       check(same, 'one content', () => `${node.id} holds other contents of ${short(item)}`)
-      if (item.expiry === 0 || item.expiry > nowWall) lines.push(`${item.actor} ${item.counter}`)
-      const by = fact.goneBy
+      // What has expired is hidden and left out of comparisons; the purge ends it.
+      if (item.expiry > 0 && item.expiry <= nowWall) continue
+      lines.push(`${item.actor} ${item.counter}`)
+      // What only a lost disk knew of: whoever else had removed the item would not hold it, and could not agree.
+      const by = fact.goneBy?.find((one) => !this.#isOfLostDisk(one))
       check(by === undefined, 'no return', () => {
         return `${node.id} still holds ${short(item)}, superseded by ${short(by!)}`
       })
@@ -425,12 +453,7 @@ export class FleetChecks implements Observer {
     const { item } = fact
     if (!fact.acknowledged || fact.dead) return
     const { replica } = node.live
-    const origin = this.#originOf(fact.actor)
-    const excused =
-      origin !== undefined &&
-      this.#lostDisks.has(origin) &&
-      !replica.context.covers(fact.actor, fact.counter)
-    if (excused) return
+    if (this.#isLost(fact, node)) return
     if (item === undefined) {
       const seen = replica.context.covers(fact.actor, fact.counter)
       return check(seen, 'no loss', () => `${node.id} lost the delete ${short(fact)}`)
@@ -438,6 +461,16 @@ export class FleetChecks implements Observer {
     if (replica.held(fact.actor, fact.counter) !== undefined) return
     const expired = item.expiry > 0 && item.expiry < nowWall
     check(expired, 'no loss', () => `${node.id} lost ${short(item)} of ${item.key}`)
+  }
+
+  /** Lost with the disk that alone had it, and so nowhere. */
+  #isLost(dot: Dot, node: SimNode): boolean {
+    return this.#isOfLostDisk(dot) && !node.live.replica.context.covers(dot.actor, dot.counter)
+  }
+
+  #isOfLostDisk(dot: Dot): boolean {
+    const origin = this.#originOf(dot.actor)
+    return origin !== undefined && this.#lostDisks.has(origin)
   }
 
   #account(node: SimNode): Account {

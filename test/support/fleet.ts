@@ -5,7 +5,7 @@
  * proves it.
  *
  * As the shell does: a payload is decoded on arrival and neither delivered nor passed on when it is malformed; after a
- * failed commit the store is opened anew and a new engine takes over the links. A commit takes a while. A crash loses any
+ * failed commit the store is opened anew and a new engine begins with new links. A commit takes a while. A crash loses any
  * number of the latest batches that were not synced.
  */
 import { toBinary, toHex } from '../../src/core/bytes.ts'
@@ -26,6 +26,7 @@ import { SimGossip } from './sim-gossip.ts'
 import type { GossipFaults, GossipHost, Payload } from './sim-gossip.ts'
 import { SimNetwork } from './sim-network.ts'
 import type { LinkFaults, NetworkHost, Span } from './sim-network.ts'
+import type { DiskImage } from './sim-disk.ts'
 import { SimNode } from './sim-node.ts'
 
 export { START_WALL_MS } from './sim-node.ts'
@@ -264,6 +265,16 @@ export class Fleet implements NetworkHost, GossipHost {
     return this.#disks.get(node)!.int(node.disk.durable, node.disk.batches)
   }
 
+  /** Another disk, or an empty one, in a node that does not run. */
+  replaceDisk(node: SimNode, image: DiskImage | undefined): void {
+    node.disk.restore(image ?? new Map())
+    if (image === undefined) {
+      node.disk.write(encodeBirth(MAP, hash))
+      node.disk.sync()
+    }
+    this.note(() => `${node.id} has ${image === undefined ? 'an empty' : 'another'} disk`)
+  }
+
   restart(node: SimNode): void {
     if (node.engine !== undefined) return
     this.gossip.started(node)
@@ -427,9 +438,7 @@ export class Fleet implements NetworkHost, GossipHost {
     node.disk.crash(this.#kept(node))
     this.note(() => `${node.id} opens its store anew`)
     this.start(node)
-    for (const peer of this.network.peersOf(node)) {
-      this.dispatch(node, { type: 'linkUp', peer: peer.id })
-    }
+    for (const peer of this.network.peersOf(node)) this.drop(node, peer)
   }
 
   // Links.

@@ -27,6 +27,7 @@ export interface LinkFaults {
 export interface NetworkHost {
   readonly seed: number
   readonly time: number
+  readonly nodes: readonly SimNode[]
   readonly faults: LinkFaults
   /** Calls after `delay` milliseconds. */
   schedule(delay: number, run: () => void): void
@@ -68,6 +69,8 @@ export class SimNetwork {
   messages = 0
   bytes = 0
   dropped = 0
+  /** Until then some pair that does not get on is not dialled. */
+  heldUntil = 0
 
   constructor(host: NetworkHost, topology: (a: SimNode, b: SimNode) => boolean) {
     this.#host = host
@@ -86,6 +89,7 @@ export class SimNetwork {
     for (const way of wire.ways) {
       way.deaf = false
       way.freeAt = this.#host.time
+      way.arrivesAt = { control: 0, bulk: 0 }
     }
     this.#host.note(() => `link ${a.id}-${b.id} up`)
     this.#host.dispatch(a, { type: 'linkUp', peer: b.id })
@@ -121,6 +125,7 @@ export class SimNetwork {
   hangUp(a: SimNode, b: SimNode, holdMs: number): void {
     const wire = this.#wire(a, b)
     wire.heldUntil = this.#host.time + holdMs
+    this.heldUntil = Math.max(this.heldUntil, wire.heldUntil)
     this.#lose(wire, [holdMs, holdMs])
   }
 
@@ -150,7 +155,11 @@ export class SimNetwork {
 
   /** Dials every link that the node has but is not up. */
   started(node: SimNode): void {
-    for (const wire of this.#wiresOf(node)) if (!wire.up) this.#redial(wire, REDIAL_MS)
+    for (const other of this.#host.nodes) {
+      if (other === node || !this.#topology(node, other)) continue
+      const wire = this.#wire(node, other)
+      if (!wire.up) this.#redial(wire, REDIAL_MS)
+    }
   }
 
   /** A stopped process answers no pings. */
@@ -158,13 +167,14 @@ export class SimNetwork {
     for (const wire of this.#wiresOf(node)) if (wire.up) this.#loseLater(wire)
   }
 
-  /** Nothing is blocked or deaf any more, and what is down is dialled. */
+  /** Nothing is blocked, deaf or clogged any more, and what is down is dialled. */
   heal(): void {
     for (const row of this.#wires) {
       for (const wire of row ?? []) {
         if (wire === undefined) continue
         wire.blocked = false
-        if (wire.ways[0].deaf || wire.ways[1].deaf) this.#lose(wire, REDIAL_MS)
+        const clogged = wire.ways.some(({ deaf, freeAt }) => deaf || freeAt > this.#host.time)
+        if (clogged) this.#lose(wire, REDIAL_MS)
         if (!wire.up) this.#redial(wire, REDIAL_MS)
       }
     }

@@ -1,0 +1,350 @@
+/**
+ * Runs a scenario: safety while its faults last; then everything heals, and agreement must come within a stated number of
+ * repair intervals and bytes, and last.
+ */
+import { toBinary } from '../../src/core/bytes.ts'
+import { Change } from '../../src/core/change.ts'
+import type { Dot } from '../../src/core/item.ts'
+import { encodeBatch } from '../../src/core/records.ts'
+import { Replica } from '../../src/core/replica.ts'
+import type { LocalMutation } from '../../src/core/writes.ts'
+import { check } from '../support/check-failure.ts'
+import { binary, Fleet, hash } from '../support/fleet.ts'
+import type { SimNode } from '../support/fleet.ts'
+import { FleetChecks } from '../support/fleet-checks.ts'
+import { Seeded } from '../support/seeded.ts'
+import type { DiskImage } from '../support/sim-disk.ts'
+import type { Action, Op, Scenario, Step, World } from './scenario.ts'
+
+/**
+ * From the end of all faults, and of the holds on peers that misbehaved, to agreement, beside the time that the budget of
+ * repair bytes takes to bring everything to everyone. Most fleets need two; the rest wait out a backoff of up to 45 s.
+ */
+const AGREE_INTERVALS = 16
+const AGREE_INTERVAL_MS_MIN = 5_000
+const LOOK_EVERY_MS = 250
+
+export interface RunResult {
+  simulatedMs: number
+  /** Of all nodes together, while they were part of the fleet. */
+  nodeMs: number
+  events: number
+  /** From the end of the faults to agreement. */
+  agreedAfterMs: number
+  repairBytes: number
+  copies: number
+  deliveries: number
+  acknowledged: number
+  steps: Record<string, number>
+  hash: string
+}
+
+export class Run {
+  readonly fleet: Fleet
+  readonly checks: FleetChecks
+  readonly #scenario: Scenario
+  readonly #tokens = new Map<number, Dot[]>()
+  readonly #copies = new Map<number, DiskImage>()
+  readonly #partitions = new Map<string, number>()
+  readonly #steps: Record<string, number> = {}
+  #healed = false
+
+  constructor(scenario: Scenario, trace = false) {
+    const { seed, world } = scenario
+    this.#scenario = scenario
+    const { nodes, settings, faults } = world
+    const topology = topologyOf(world, seed)
+    this.fleet = new Fleet({ seed, nodes, settings, faults, trace, topology })
+    this.checks = new FleetChecks(this.fleet)
+  }
+
+  /** Throws what does not hold. */
+  run(): RunResult {
+    this.#begin()
+    for (const step of this.#scenario.steps) {
+      this.fleet.pass(step.at - this.fleet.time)
+      this.fleet.note(() => `step ${step.id}: ${step.do}`)
+      this.#steps[step.do] = (this.#steps[step.do] ?? 0) + 1
+      this.#act(step, step)
+    }
+    this.fleet.pass(Math.max(this.#scenario.world.endMs - this.fleet.time, 0))
+    const healedAt = this.fleet.time
+    const bytesBefore = this.fleet.network.bytes
+    this.#heal()
+    const agreedAfterMs = this.fleet.time - healedAt
+    const repairBytes = this.fleet.network.bytes - bytesBefore
+    this.#checkLasting()
+    const { fleet, checks } = this
+    return {
+      simulatedMs: fleet.time,
+      nodeMs: fleet.time * fleet.nodes.length,
+      events: fleet.events,
+      agreedAfterMs,
+      repairBytes,
+      copies: fleet.gossip.copies,
+      deliveries: fleet.gossip.deliveries,
+      acknowledged: checks.acknowledged,
+      steps: this.#steps,
+      hash: fleet.hash(),
+    }
+  }
+
+  #begin(): void {
+    const { world, seed } = this.#scenario
+    const random = new Seeded(seed, 'begin')
+    const present = this.fleet.nodes.slice(0, world.nodes - world.joiners)
+    if (world.closedActors > 0) this.#closeActors(random, present)
+    for (const node of this.fleet.nodes) node.wallAhead = random.int(-world.skewMs, world.skewMs)
+    for (const node of present) this.fleet.start(node)
+    for (const a of present) {
+      for (const b of present) if (a.index < b.index) this.fleet.connect(a, b)
+    }
+  }
+
+  /** An old fleet: all replicas have seen the same actors, whose items are gone. */
+  #closeActors(random: Seeded, nodes: readonly SimNode[]): void {
+    const change = new Change(new Replica(hash))
+    for (let i = 0; i < this.#scenario.world.closedActors; i++) {
+      const actor = toBinary(random.bytes(16))
+      const head = random.int(1, 9)
+      change.see(actor, 1, head)
+      this.checks.facts.close(actor, head)
+    }
+    const batch = encodeBatch(change, { completeAsOf: 0, clock: 0, lossAt: 0 }, hash)
+    for (const node of nodes) {
+      node.disk.write(batch)
+      node.disk.sync()
+    }
+  }
+
+  // Steps.
+
+  #act(step: Step, action: Action): void {
+    const { fleet } = this
+    const { nodes } = fleet
+    switch (action.do) {
+      case 'write':
+        return this.#write(step.id, nodes[action.node]!, action.ops)
+      case 'read':
+        return this.#read(step.id, nodes[action.node]!, action.key)
+      case 'repair':
+        if (nodes[action.node]!.engine === undefined) return undefined
+        fleet.repair(nodes[action.node]!, nodes[action.peer]!)
+        return undefined
+      case 'partition':
+        return this.#partition(action.side, action.ms)
+      case 'deafen':
+        return fleet.deafen(nodes[action.from]!, nodes[action.to]!)
+      case 'drop':
+        return fleet.drop(nodes[action.a]!, nodes[action.b]!)
+      case 'flap':
+        return this.#times(action.times, action.everyMs, () =>
+          fleet.drop(nodes[action.a]!, nodes[action.b]!),
+        )
+      case 'corrupt':
+        nodes[action.node]!.corrupts = action.chance
+        return this.#later(action.ms, () => (nodes[action.node]!.corrupts = 0))
+      case 'ahead':
+        nodes[action.node]!.ahead = true
+        return this.#later(action.ms, () => (nodes[action.node]!.ahead = false))
+      case 'crash':
+        return this.#crash(nodes[action.node]!, action.downMs)
+      case 'crashLoop':
+        return this.#times(action.times, action.upMs + action.downMs, () =>
+          this.#crash(nodes[action.node]!, action.downMs),
+        )
+      case 'restartAll':
+        for (const node of nodes) this.#crash(node, action.downMs)
+        return undefined
+      case 'leave':
+        return this.#leave(nodes[action.node]!)
+      case 'join':
+        return nodes[action.node]!.run === 0 ? fleet.restart(nodes[action.node]!) : undefined
+      case 'pause':
+        fleet.stop(nodes[action.node]!)
+        return this.#later(action.ms, () => fleet.resume(nodes[action.node]!))
+      case 'clockJump':
+        nodes[action.node]!.wallAhead += action.ms
+        return undefined
+      case 'clockRate':
+        nodes[action.node]!.clockRate(action.rate, fleet.time)
+        return this.#later(action.ms, () => nodes[action.node]!.clockRate(1, fleet.time))
+      case 'diskFull':
+        nodes[action.node]!.disk.full = true
+        return this.#later(action.ms, () => (nodes[action.node]!.disk.full = false))
+      case 'copyDisk':
+        this.#copies.set(step.id, nodes[action.node]!.disk.image())
+        this.checks.copied(nodes[action.node]!)
+        return undefined
+      case 'restoreDisk': {
+        const copy = this.#copies.get(action.copy)
+        if (copy === undefined) return undefined
+        return this.#replaceDisk(nodes[action.node]!, copy, action.downMs)
+      }
+      case 'wipeDisk':
+        return this.#replaceDisk(nodes[action.node]!, undefined, action.downMs)
+      case 'damage':
+        return this.#damage(step.id, nodes[action.node]!, action)
+    }
+  }
+
+  #later(ms: number, act: () => void): void {
+    this.fleet.schedule(ms, () => {
+      if (!this.#healed) act()
+    })
+  }
+
+  #times(count: number, everyMs: number, act: () => void): void {
+    act()
+    if (count > 1) this.#later(everyMs, () => this.#times(count - 1, everyMs, act))
+  }
+
+  #write(id: number, node: SimNode, ops: readonly Op[]): void {
+    if (node.engine === undefined) return
+    const random = new Seeded(this.#scenario.seed, `step ${id}`)
+    const { wall } = this.fleet.now(node)
+    const mutations = ops.map(({ op, key, bytes, ttl, token }): LocalMutation => {
+      const observed = token === undefined ? undefined : this.#tokens.get(token)
+      const target = { key: keyOf(key), ...(observed === undefined ? {} : { observed }) }
+      if (op === 'delete') return { op, ...target }
+      const expiry = ttl === 0 ? 0 : Math.max(wall + ttl, 1)
+      return { op, ...target, value: valueOf(random, bytes), expiry }
+    })
+    this.fleet.write(node, mutations)
+  }
+
+  #read(id: number, node: SimNode, key: number): void {
+    if (!node.awake) return
+    const siblings = node.live.replica.siblings(keyOf(key))
+    const dots = siblings.map(({ actor, counter }) => ({ actor, counter }))
+    this.#tokens.set(id, dots)
+  }
+
+  #partition(side: readonly number[], ms: number): void {
+    const { nodes } = this.fleet
+    const across = nodes.flatMap((a) =>
+      nodes
+        .filter((b) => side.includes(a.index) && !side.includes(b.index))
+        .map((b) => [a, b] as const),
+    )
+    for (const [a, b] of across) {
+      const name = `${a.index} ${b.index}`
+      this.#partitions.set(name, (this.#partitions.get(name) ?? 0) + 1)
+      this.fleet.cut(a, b)
+    }
+    this.#later(ms, () => {
+      for (const [a, b] of across) {
+        const name = `${a.index} ${b.index}`
+        const left = this.#partitions.get(name)! - 1
+        this.#partitions.set(name, left)
+        if (left === 0) this.fleet.connect(a, b)
+      }
+    })
+  }
+
+  #crash(node: SimNode, downMs: number): void {
+    if (node.engine === undefined) return
+    this.fleet.crash(node)
+    this.#later(downMs, () => {
+      if (!node.gone) this.fleet.restart(node)
+    })
+  }
+
+  /** At least one node stays. */
+  #leave(node: SimNode): void {
+    const others = this.fleet.nodes.filter((other) => other !== node && !other.gone)
+    if (node.gone || others.every((other) => other.run === 0)) return
+    node.gone = true
+    if (node.engine !== undefined) this.fleet.crash(node)
+    this.checks.diskLost(node)
+  }
+
+  #replaceDisk(node: SimNode, image: DiskImage | undefined, downMs: number): void {
+    if (node.gone || node.run === 0) return
+    if (node.engine !== undefined) this.fleet.crash(node)
+    this.checks.diskLost(node)
+    this.fleet.replaceDisk(node, image)
+    this.#later(downMs, () => {
+      if (!node.gone) this.fleet.restart(node)
+    })
+  }
+
+  #damage(id: number, node: SimNode, { how, records, downMs }: Action & { do: 'damage' }): void {
+    if (node.gone || node.run === 0) return
+    if (node.engine !== undefined) this.fleet.crash(node)
+    this.checks.diskLost(node)
+    const random = new Seeded(this.#scenario.seed, `step ${id}`)
+    for (let i = 0; i < records; i++) node.disk.damage(random, how)
+    this.#later(downMs, () => {
+      if (!node.gone) this.fleet.restart(node)
+    })
+  }
+
+  // The second phase.
+
+  #heal(): void {
+    this.#healed = true
+    const { fleet, checks } = this
+    const heldFor = Math.max(fleet.network.heldUntil - fleet.time, 0)
+    fleet.heal()
+    const { interval, bytesPerSecond } = fleet.settings.repair
+    const waitMs = AGREE_INTERVALS * Math.max(interval, AGREE_INTERVAL_MS_MIN)
+    const transferMs = (checks.itemBytes * fleet.nodes.length * 1_000) / bytesPerSecond
+    const deadline = fleet.time + heldFor + waitMs + transferMs
+    let difference = checks.difference()
+    while (difference !== undefined && fleet.time < deadline) {
+      fleet.pass(LOOK_EVERY_MS)
+      difference = checks.difference()
+    }
+    check(difference === undefined, 'agreement', () => {
+      return `none after ${AGREE_INTERVALS} intervals\n${difference}`
+    })
+    checks.settle()
+  }
+
+  /** Now and then: that it lasts, and that all queues are empty, costs as much time as the whole run. */
+  #checkLasting(): void {
+    if (new Seeded(this.#scenario.seed, 'lasting').chance(0.75)) return
+    const { fleet, checks } = this
+    fleet.pass(2 * fleet.settings.repair.interval)
+    const difference = checks.difference()
+    check(difference === undefined, 'agreement', () => `it does not last\n${difference}`)
+    checks.settle()
+    for (const node of fleet.nodes) {
+      const idle = node.engine === undefined || node.engine.idle
+      check(idle, 'idle', () => `${node.id} has work left`)
+    }
+  }
+}
+
+function keyOf(key: number): string {
+  return binary(`key${key}`)
+}
+
+/** The first bytes are random, and tell one value from another. */
+function valueOf(random: Seeded, bytes: number): Uint8Array {
+  const value = new Uint8Array(bytes)
+  value.set(random.bytes(Math.min(bytes, 16)))
+  return value
+}
+
+const SPARSE_LINKS = 4
+
+function topologyOf(world: World, seed: number): (a: SimNode, b: SimNode) => boolean {
+  const { topology, nodes } = world
+  if (topology === 'full' || nodes < 4) return () => true
+  if (topology === 'star') return (a, b) => a.index === 0 || b.index === 0
+  const isNext = (a: SimNode, b: SimNode): boolean => {
+    const apart = Math.abs(a.index - b.index)
+    return apart === 1 || apart === nodes - 1
+  }
+  if (topology === 'ring') return isNext
+  // A ring, so that it hangs together, and some links across.
+  const random = new Seeded(seed, 'topology')
+  const across = new Set<number>()
+  for (let i = 0; i < (nodes * (SPARSE_LINKS - 2)) / 2; i++) {
+    across.add(random.int(0, nodes - 1) * nodes + random.int(0, nodes - 1))
+  }
+  return (a, b) =>
+    isNext(a, b) || across.has(a.index * nodes + b.index) || across.has(b.index * nodes + a.index)
+}

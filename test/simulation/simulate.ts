@@ -1,0 +1,207 @@
+/**
+ * The search for a fleet that loses something, or never agrees.
+ *
+ *     npm run simulate -- --seeds 10000 --from 1      runs seeds 1 to 10,000 on all cores
+ *     npm run simulate -- --replay 17                 runs one seed and prints every event
+ *
+ * Each seed is a whole fleet with its own faults (`draw.ts`), run on the very core that the daemon runs, and checked from
+ * outside (`test/support/fleet-checks.ts`). A seed that fails is made as small as it gets and printed with the command that
+ * runs it again; the exit code is 1 then.
+ */
+import 'core-js/actual/promise/with-resolvers.js'
+import { availableParallelism } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { Worker } from 'node:worker_threads'
+import type { Failure, Stretch, StretchResult } from './batch.ts'
+import { draw } from './draw.ts'
+import { codeHash, Ledger } from './ledger.ts'
+import { progressLine, report } from './report.ts'
+import { Run } from './run.ts'
+import { describeStep, describeWorld } from './scenario.ts'
+import { commandFor, reduce, shrink, stepsOf } from './shrink.ts'
+import type { Reduction } from './shrink.ts'
+
+/** Seeds that a thread gets at a time: a second or less of work. */
+const STRETCH_SEEDS = 25
+const SHRINK_MS = 60_000
+const PROGRESS_EVERY_MS = 1_000
+const QUIET_PROGRESS_EVERY_MS = 30_000
+const ROOT = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..')
+
+const USAGE = `npm run simulate -- [options]
+
+  --seeds N        how many seeds (1000)
+  --from S         the first one (1)
+  --jobs J         threads (all cores)
+  --ledger FILE    keep what passed in FILE, and go on from there
+  --failures K     stop after so many seeds have failed (1)
+  --replay SEED    run one seed and print every event
+  --keep A,B,…     with --replay: only these steps
+  --calm A,B,…     with --replay: without these faults`
+
+interface Options {
+  seeds: number
+  from: number
+  jobs: number
+  failures: number
+  ledger: string | undefined
+  replay: number | undefined
+  reduction: Reduction
+}
+
+function optionsOf(args: string[]): Options {
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({
+    args,
+    options: {
+      seeds: text,
+      from: text,
+      jobs: text,
+      ledger: text,
+      failures: text,
+      replay: text,
+      keep: text,
+      calm: text,
+    },
+  })
+  const number = (name: 'seeds' | 'from' | 'jobs' | 'failures', usual: number): number =>
+    wholeNumber(name, values[name] ?? String(usual))
+  return {
+    seeds: number('seeds', 1_000),
+    from: number('from', 1),
+    jobs: number('jobs', availableParallelism()),
+    failures: number('failures', 1),
+    ledger: values.ledger,
+    replay: values.replay === undefined ? undefined : wholeNumber('replay', values.replay),
+    reduction: {
+      ...(values.keep === undefined ? {} : { keep: listOf(values.keep).map(Number) }),
+      calm: listOf(values.calm ?? ''),
+    },
+  }
+}
+
+function wholeNumber(name: string, text: string): number {
+  const number = Number(text)
+  if (!Number.isSafeInteger(number) || number < 1) {
+    throw new TypeError(`--${name} ${text}: not a whole number above zero`)
+  }
+  return number
+}
+
+function listOf(text: string): string[] {
+  return text.split(',').filter((one) => one !== '' && one !== 'none')
+}
+
+// One seed.
+
+function replay(seed: number, reduction: Reduction): boolean {
+  const scenario = reduce(draw(seed), reduction)
+  console.log(describeWorld(scenario.world))
+  for (const step of scenario.steps) console.log(describeStep(step))
+  const run = new Run(scenario, true)
+  try {
+    const result = run.run()
+    console.log(run.fleet.history.join('\n'))
+    console.log(result)
+    return true
+  } catch (error) {
+    console.log(run.fleet.history.join('\n'))
+    console.log(error)
+    return false
+  }
+}
+
+function explain({ seed, failure, message }: Failure): void {
+  const scenario = draw(seed)
+  console.log(`\nseed ${seed} fails: ${message}\n\n${describeWorld(scenario.world)}\n`)
+  const reduction = shrink(scenario, failure, SHRINK_MS)
+  const steps = stepsOf(scenario, reduction)
+  console.log(`${steps.length} of ${scenario.steps.length} steps are enough for it:`)
+  for (const step of steps) console.log(`  ${describeStep(step)}`)
+  console.log(`\n${commandFor(seed, reduction)}\n`)
+}
+
+// Many seeds.
+
+async function search(options: Options): Promise<boolean> {
+  const ledger = new Ledger(options.ledger, codeHash(ROOT))
+  const before = ledger.tally.runs
+  const stretches = ledger
+    .rest({ from: options.from, count: options.seeds })
+    .flatMap((stretch) => cutUp(stretch))
+  if (before > 0) console.log(`${before} runs of this code stand in ${options.ledger}`)
+  const failures: Failure[] = []
+  const startedAt = performance.now()
+  const cpu = process.cpuUsage()
+  const every = process.stderr.isTTY ? PROGRESS_EVERY_MS : QUIET_PROGRESS_EVERY_MS
+  const progress = setInterval(() => {
+    const ended = process.stderr.isTTY ? '\r' : '\n'
+    const seconds = (performance.now() - startedAt) / 1_000
+    process.stderr.write(progressLine(ledger.tally, before, options.seeds, seconds) + ended)
+  }, every)
+  await inThreads(options.jobs, stretches, (result) => {
+    if (result.failures.length === 0) ledger.passed(result)
+    failures.push(...result.failures)
+    return failures.length < options.failures
+  })
+  clearInterval(progress)
+  const used = process.cpuUsage(cpu)
+  const cpuMs = (used.user + used.system) / 1_000
+  console.log(report(ledger.tally, ledger.tally.runs - before, cpuMs))
+  for (const failure of failures.slice(0, options.failures)) explain(failure)
+  return failures.length === 0
+}
+
+function cutUp({ from, count }: Stretch): Stretch[] {
+  const parts: Stretch[] = []
+  for (let at = from; at < from + count; at += STRETCH_SEEDS) {
+    parts.push({ from: at, count: Math.min(STRETCH_SEEDS, from + count - at) })
+  }
+  return parts
+}
+
+/** Hands the stretches out until none is left, or `take` has had enough. */
+async function inThreads(
+  jobs: number,
+  stretches: readonly Stretch[],
+  take: (result: StretchResult) => boolean,
+): Promise<void> {
+  const todo = stretches.toReversed()
+  await Promise.all(
+    Array.from({ length: Math.min(jobs, todo.length) }, async () => {
+      const worker = new Worker(new URL('worker.js', import.meta.url))
+      try {
+        for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
+          if (!take(await ask(worker, next))) todo.length = 0
+        }
+      } finally {
+        await worker.terminate()
+      }
+    }),
+  )
+}
+
+function ask(worker: Worker, stretch: Stretch): Promise<StretchResult> {
+  return new Promise((resolve, reject) => {
+    worker.once('message', (result: StretchResult) => {
+      worker.removeListener('error', reject)
+      resolve(result)
+    })
+    worker.once('error', reject)
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- of a thread, which has no origin
+    worker.postMessage(stretch)
+  })
+}
+
+try {
+  const options = optionsOf(process.argv.slice(2))
+  const { replay: seed, reduction } = options
+  const passed = seed === undefined ? await search(options) : replay(seed, reduction)
+  process.exitCode = passed ? 0 : 1
+} catch (error) {
+  if (!(error instanceof TypeError)) throw error
+  console.error(`${error.message}\n\n${USAGE}`)
+  process.exitCode = 2
+}
