@@ -14,6 +14,7 @@ import { ConflictFile } from './conflict-file.ts'
 import type { Log } from '../net/log.ts'
 import type { Transport } from '../net/transport.ts'
 import type { DataDirectory } from '../store/data-dir.ts'
+import { clusterOf } from './identity.ts'
 
 const REOPEN_MIN_MS = 250
 const REOPEN_MAX_MS = 30_000
@@ -59,10 +60,7 @@ export async function loadEngine(
   const { replica, map } = loaded
   // First: under another cluster's key everything else looks damaged.
   if (map !== undefined && Buffer.compare(map, options.map) !== 0) {
-    throw new HearsayError(
-      'STORE_OF_OTHER_CLUSTER',
-      `${data.path} holds the map of another cluster than the network key names; use the key file it was begun with, or another data directory`,
-    )
+    throw ofOtherCluster(data.path, map)
   }
   const now = nowOfProcess()
   if (loaded.damage.length === 0) {
@@ -81,6 +79,15 @@ export async function loadEngine(
   const meta = { ...loaded.meta, lossAt: loss.at }
   await data.replaceStore(encodeAll(replica, meta, options.map, options.hash), 'store.damaged')
   return { engine: new Engine(options, replica, meta, now), loss }
+}
+
+function ofOtherCluster(path: string, map: Uint8Array): HearsayError {
+  const local = Buffer.compare(map, clusterOf(undefined).map) === 0
+  const message = local
+    ? `the map in ${path} was begun without a network key: start once with --adopt to take it into the cluster of this one, ` +
+      'or use another data directory'
+    : `${path} holds the map of another cluster than the network key names; use the key file it was begun with, or another data directory`
+  return new HearsayError('STORE_OF_OTHER_CLUSTER', message)
 }
 
 function strange(path: string, damage: readonly string[]): HearsayError {

@@ -11,7 +11,12 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import type { Libp2p } from 'libp2p'
-import type { ConnectionEncrypter, ConnectionGater, PrivateKey } from '@libp2p/interface'
+import type {
+  ConnectionEncrypter,
+  ConnectionGater,
+  PrivateKey,
+  StreamMuxerFactory,
+} from '@libp2p/interface'
 import { gossipService } from './gossip.ts'
 import type { GossipTuning } from './gossip.ts'
 
@@ -64,6 +69,30 @@ function gaterOf(gate: Gate): ConnectionGater {
   }
 }
 
+/**
+ * yamux announces a new stream in a microtask of its own. Where the connection has ended in the same turn that throws, and
+ * nobody could catch it: the process would end. What is sent over a connection that has ended is dropped instead.
+ */
+function muxer(): (...args: Parameters<ReturnType<typeof yamux>>) => StreamMuxerFactory {
+  const make = yamux({
+    maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
+    streamOptions: {
+      maxStreamWindowSize: STREAM_WINDOW_BYTES,
+      maxReadBufferLength: STREAM_READ_BUFFER_BYTES,
+    },
+  })
+  return (...args) => {
+    const factory = make(...args)
+    const create = factory.createStreamMuxer.bind(factory)
+    factory.createStreamMuxer = (connection) => {
+      const send = connection.send.bind(connection)
+      connection.send = (data) => connection.status !== 'open' || send(data)
+      return create(connection)
+    }
+    return factory
+  }
+}
+
 export function createNode(options: {
   privateKey: PrivateKey
   listen: string[]
@@ -89,15 +118,7 @@ export function createNode(options: {
     ],
     connectionEncrypters: options.encrypters,
     ...(options.gate === undefined ? {} : { connectionGater: gaterOf(options.gate) }),
-    streamMuxers: [
-      yamux({
-        maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
-        streamOptions: {
-          maxStreamWindowSize: STREAM_WINDOW_BYTES,
-          maxReadBufferLength: STREAM_READ_BUFFER_BYTES,
-        },
-      }),
-    ],
+    streamMuxers: [muxer()],
     connectionManager: {
       maxConnections: tuning.connectionsMax,
       maxIncomingPendingConnections: PENDING_CONNECTIONS_MAX,

@@ -11,8 +11,10 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { ConnectionEncrypter, Stream } from '@libp2p/interface'
 import { encode as encodePrefixed } from 'it-length-prefixed'
 import { Uint8ArrayList } from 'uint8arraylist'
+import { labelOf } from '../../src/net/admission.ts'
 import { encodeFrame, FRAME_BYTES_MAX, PIECE_BYTES } from '../../src/net/frames.ts'
 import { createLibp2pTransport } from '../../src/net/libp2p-transport.ts'
+import type { FleetTransport } from '../../src/net/libp2p-transport.ts'
 import { PEERS_PROTOCOL } from '../../src/net/peer-exchange.ts'
 import { SEND_QUEUE_BYTES_MAX } from '../../src/net/transport.ts'
 import { freePort, libp2pWorld, notingLog, SECRET, until } from './libp2p-world.ts'
@@ -102,6 +104,12 @@ describe('libp2p transport', () => {
     return path
   }
 
+  type FleetPeer = TestPeer & { transport: FleetTransport }
+
+  async function fleetPeer(...args: Parameters<Libp2pWorld['peer']>): Promise<FleetPeer> {
+    return (await world.peer(...args)) as FleetPeer & { log: LogLine[] }
+  }
+
   let labels = 0
   /** Publishes until it arrives: the first may go out before gossip flows. */
   async function gossipFlows(from: TestPeer, to: TestPeer): Promise<void> {
@@ -171,6 +179,57 @@ describe('libp2p transport', () => {
           await linked(a, b)
         }
       }
+    })
+
+    it('changes its list while it runs, and ends what was admitted by a secret that is gone', async () => {
+      const other = new Uint8Array(32).fill(9)
+      const tuning = { exchangePeers: true }
+      const options = { tuning, admission: [SECRET, other] }
+      const a = await fleetPeer('a', options)
+      const b = await fleetPeer('b', { ...options, bootstrap: [a.address] })
+      await linked(a, b)
+      assert.deepEqual(a.transport.admit([other, SECRET]), [])
+      // Several times, since what is being told over the connection just then must not fail either.
+      for (const list of [[other], [SECRET, other], [SECRET], [other, SECRET], [other]]) {
+        const links = [a, b].map(({ events }) => events.length)
+        a.transport.admit(list)
+        b.transport.admit(list)
+        if (list.length === 1) {
+          await until('a new link', () =>
+            [a, b].every(({ events }, i) => events.length >= links[i]! + 2),
+          )
+        }
+        await linked(a, b)
+        assert.equal(a.transport.labels()[0], labelOf(list[0]!))
+      }
+      assert.deepEqual(a.transport.admit([SECRET]), [b.self])
+      await until('the loss', () => !isUp(b, a.self))
+      await assert.rejects(b.transport.connect(a.address), /another network key/)
+    })
+
+    it('turns away whom it does not allow, in either direction, and whoever passes on what it wrote', async () => {
+      const allowed = new Set<string>()
+      const a = await fleetPeer('a', { allows: (peer) => allowed.has(peer) })
+      const b = await fleetPeer('b')
+      await assert.rejects(a.transport.connect(b.address), { code: 'CONNECT_FAILED' })
+      await b.transport.connect(a.address).catch(() => undefined)
+      await until('the end of all connections', () => a.transport.neighbours().length === 0)
+      assert.deepEqual(a.events, [])
+      assert.ok(a.transport.counters().peersTurnedAway > 0)
+      allowed.add(b.self)
+      await a.transport.connect(b.address)
+      await linked(a, b)
+      const c = await fleetPeer('c', { bootstrap: [b.address] })
+      await linked(b, c)
+      await until('gossip of the one that is not allowed', () => {
+        c.transport.publish(encode('by the way'))
+        return a.transport.counters().gossipTurnedAway > 0
+      })
+      assert.deepEqual(a.gossip, [])
+      allowed.clear()
+      assert.deepEqual(a.transport.recheckAllowed(), [b.self])
+      await until('the loss', () => !isUp(a, b.self) && !isUp(b, a.self))
+      assert.deepEqual(a.transport.known(), [])
     })
 
     it('takes secrets of 32 bytes only', async () => {
