@@ -127,6 +127,22 @@ export interface StoreLoss {
   damage?: string[]
 }
 
+/** One reading of the whole store against its checksums, hashes, sums and count. */
+export interface StoreCheck {
+  /** When it ended, wall-clock milliseconds. */
+  at: number
+  durationMs: number
+  records: number
+  /** Of keys and values. */
+  bytes: number
+  /** What was wrong, for people; empty for a store that is whole. */
+  damage: string[]
+  /** Whether the store was then written anew from memory, so that nothing is lost. */
+  rewritten: boolean
+  /** Why it could not be; the damaged store goes on. */
+  failure?: string
+}
+
 /** Times that the daemon stood still for a second or more, since its start. */
 export interface EventLoop {
   stalls: number
@@ -190,6 +206,8 @@ export interface Status {
     /** Age of the commit that the disk has not answered yet. */
     commitMs?: number
     loss?: StoreLoss
+    /** The latest complete check of this run; absent before the first. At start everything is checked as well. */
+    check?: StoreCheck
   }
   doubts: Doubts
   memory: { rssBytes: number; heapUsedBytes: number; heapLimitBytes: number }
@@ -234,6 +252,8 @@ export interface Daemon {
   removals(): HeldRemovals
   /** Lets them go, or writes the items anew. How many keys that are. */
   decideRemovals(decision: RemovalDecision): number
+  /** Reads the whole store and checks it. A damaged one is written anew from memory. */
+  verify(): Promise<StoreCheck>
   /** Prometheus text exposition. */
   metrics(): Promise<string>
   /** Commits what is under way, leaves the fleet, closes the store. */

@@ -27,6 +27,7 @@ import { clusterOf, peerHash } from './daemon/identity.ts'
 import type { Cluster } from './daemon/identity.ts'
 import { freeBytes, Health, storeAilment } from './daemon/health.ts'
 import { FleetMembership } from './daemon/membership.ts'
+import { StoreChecker } from './daemon/store-check.ts'
 import { Metrics } from './daemon/metrics.ts'
 import { doubtsView, removalsView } from './daemon/removals.ts'
 import { decodeToken, encodeToken } from './daemon/token.ts'
@@ -43,6 +44,7 @@ import type {
   RepairReceipt,
   ScanOptions,
   Status,
+  StoreCheck,
   WatchEvent,
   WriteOptions,
   Written,
@@ -170,6 +172,7 @@ class RunningDaemon implements Daemon {
   readonly #startedAt = Date.now()
   #driver!: CoreDriver
   #health!: Health
+  #checker!: StoreChecker
   #control: ControlServer | undefined
   #stopping: Promise<void> | undefined
 
@@ -203,6 +206,14 @@ class RunningDaemon implements Daemon {
       peers: () => this.#peers(),
       dots: () => this.#driver.engine.replica.context.dots,
     })
+    this.#checker = new StoreChecker({
+      store: () => data.store,
+      hash: engineOptions.hash,
+      rewrite: (damaged) => this.#driver.rewriteStore(damaged),
+      log,
+      intervalMs: config.store.scrubInterval,
+      random: () => engineOptions.random.float(),
+    })
     try {
       await transport.start({
         linkUp: (peer) => {
@@ -227,6 +238,7 @@ class RunningDaemon implements Daemon {
       })
     } catch (error) {
       this.#health.stop()
+      await this.#checker.stop()
       await this.#driver.stop()
       await transport.close()
       throw error
@@ -304,11 +316,13 @@ class RunningDaemon implements Daemon {
         freeBytes: await freeBytes(data.path),
         ...this.#storeState(),
         ...this.#lossView(),
+        ...this.#checkView(),
       },
       peers: this.peers(),
       counters: {
         ...engine.counters(),
         ...this.#health.counters(),
+        ...this.#checker.counters(),
         watchers: this.#watchers.count,
       },
       doubts: doubtsView(engine),
@@ -334,6 +348,11 @@ class RunningDaemon implements Daemon {
     if (at === 0) return {}
     const found = loss === undefined ? {} : { items: loss.items, damage: [...loss.damage] }
     return { loss: { at, madeUp: lossAt === 0, ...found } }
+  }
+
+  #checkView(): Pick<Status['store'], 'check'> {
+    const { latest } = this.#checker
+    return latest === undefined ? {} : { check: latest }
   }
 
   ailment(): string | undefined {
@@ -396,6 +415,10 @@ class RunningDaemon implements Daemon {
     const { held } = this.removals()
     this.#driver.handle({ type: 'removals', decision })
     return held
+  }
+
+  verify(): Promise<StoreCheck> {
+    return this.#checker.verify()
   }
 
   async metrics(): Promise<string> {

@@ -56,6 +56,27 @@ const damage: Check = {
   fine: () => 'every record of the store was intact when it was read',
 }
 
+/** Found while everything was in memory. Mended or not, the disk did it and may do it again. */
+const storeCheck: Check = {
+  name: 'store check',
+  problem({ store: { check }, dataDir }, now) {
+    if (check === undefined || check.damage.length === 0) return undefined
+    const found = `The store was found damaged, ${instant(check.at, now)}`
+    if (check.rewritten) {
+      return (
+        `${found}. It was written anew from memory and nothing is lost; the damaged one is kept in ${dataDir}/store.damaged. ` +
+        'Look at the disk.'
+      )
+    }
+    return (
+      `${found}, and could not be written anew: ${check.failure ?? 'no reason given'}. Everything is still in memory: mend that ` +
+      'and run "hearsay verify" before hearsayd is restarted.'
+    )
+  },
+  fine: ({ store: { check }, startedAt }) =>
+    `whole when last read, ${new Date(check?.at ?? startedAt).toISOString()}`,
+}
+
 /** Room that the store must have at least, whatever its size: its journal and one batch of the largest values. */
 const FREE_BYTES_MIN = 64 * MiB
 
@@ -316,6 +337,7 @@ function namesOf(peers: readonly PeerStatus[]): string {
 export const CHECKS: readonly Check[] = [
   store,
   damage,
+  storeCheck,
   space,
   removals,
   doubts,

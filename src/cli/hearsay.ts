@@ -24,6 +24,7 @@ import { removalsCommand } from './commands/removals.ts'
 import { repairCommand } from './commands/repair.ts'
 import { statusCommand } from './commands/status.ts'
 import { topCommand } from './commands/top.ts'
+import { verifyCommand } from './commands/verify.ts'
 import { watchCommand } from './commands/watch.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
 import { endQuietlyWhenNobodyReads, say } from './output.ts'
@@ -47,6 +48,7 @@ const COMMANDS = [
   allowCommand,
   repairCommand,
   removalsCommand,
+  verifyCommand,
   idCommand,
   networkKeyCommand,
   completionCommand,

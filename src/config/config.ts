@@ -62,12 +62,17 @@ export interface DaemonConfig extends CoreSettings {
     max: number
     dialBackoffMax: number
   }
+  store: {
+    /** Time from one check of the whole store in the background to the next; 0 for none. */
+    scrubInterval: number
+  }
 }
 
 const KiB = 1024
 const MiB = 1024 * KiB
 const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
+const HOUR_MS = 60 * MINUTE_MS
 
 /** What decides where things lie when nobody said: the user and the environment. */
 export interface Surroundings {
@@ -156,5 +161,6 @@ export function defaultConfig(data?: string, at: Surroundings = surroundings()):
     },
     expiry: { skew: MINUTE_MS, grace: 10 * MINUTE_MS, purgeInterval: 30 * SECOND_MS },
     connections: { wanted: 12, max: 100, dialBackoffMax: MINUTE_MS },
+    store: { scrubInterval: 24 * HOUR_MS },
   }
 }

@@ -218,6 +218,9 @@ export function settingsSchema(base: PathBase) {
       max: count(2, 10_000),
       dialBackoffMax: duration('1m', SECOND, HOUR),
     }),
+    store: section({
+      scrubInterval: duration('24h', 0, 30 * DAY),
+    }),
   })
 }
 

@@ -21,6 +21,7 @@ import type {
   RepairReceipt,
   SiblingView,
   Status,
+  StoreCheck,
   WatchEvent,
   WriteOptions,
   Written,
@@ -192,6 +193,16 @@ export class ControlClient {
     const body = JSON.stringify({ decision })
     const answer = await this.#json({ method: 'POST', path: '/v1/removals', body })
     return answer.keys as number
+  }
+
+  /** Reads the whole store and checks it; a damaged one is written anew from memory. */
+  async verify(): Promise<StoreCheck> {
+    const timeoutMs = CLIENT_NETWORK_TIMEOUT_MS
+    return (await this.#json({
+      method: 'POST',
+      path: '/v1/verify',
+      timeoutMs,
+    })) as unknown as StoreCheck
   }
 
   /** Prometheus text exposition. */

@@ -60,5 +60,5 @@ export const ANSWER_BYTES_MAX = 256 * 1024 * 1024
 /** How long the client waits for an answer that does no work across the network, milliseconds. */
 export const CLIENT_TIMEOUT_MS = 30_000
 
-/** The same for connecting to a peer and for a repair, which wait for other machines. */
+/** The same for connecting to a peer and for a repair, which wait for other machines, and for reading the whole store. */
 export const CLIENT_NETWORK_TIMEOUT_MS = 10 * 60_000

@@ -156,6 +156,19 @@ const StoreLoss = object(
   ['items', 'damage'],
 )
 
+const StoreCheck = object(
+  {
+    at: wallClock,
+    durationMs: { type: 'number', minimum: 0 },
+    records: count,
+    bytes: count,
+    damage: { type: 'array', items: text },
+    rewritten: flag,
+    failure: text,
+  },
+  ['failure'],
+)
+
 const Status = object(
   {
     version: text,
@@ -183,8 +196,9 @@ const Status = object(
         failing: text,
         commitMs: ms,
         loss: ref('StoreLoss'),
+        check: ref('StoreCheck'),
       },
-      ['failing', 'commitMs', 'loss'],
+      ['failing', 'commitMs', 'loss', 'check'],
     ),
     doubts: object({ removalsHeld: count, actorsDoubted: count }),
     memory: object({ rssBytes: count, heapUsedBytes: count, heapLimitBytes: count }),
@@ -266,6 +280,7 @@ const named: Record<string, object> = {
   Peer,
   Cluster,
   StoreLoss,
+  StoreCheck,
   Status,
   Identity,
   Readiness,

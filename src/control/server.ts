@@ -33,6 +33,7 @@ import { keyRoutes } from './routes/keys.ts'
 import { membershipRoutes } from './routes/membership.ts'
 import { removalRoutes } from './routes/removals.ts'
 import { nodeRoutes } from './routes/node.ts'
+import { storeRoutes } from './routes/store.ts'
 import { streamRoutes } from './routes/streams.ts'
 import { writeRoute } from './routes/write.ts'
 import { SHARED_SCHEMAS } from './schemas.ts'
@@ -148,6 +149,7 @@ function registerRoutes(app: FastifyInstance, context: ControlContext): void {
     nodeRoutes(scope, context)
     membershipRoutes(scope, context)
     removalRoutes(scope, context)
+    storeRoutes(scope, context)
     scope.get('/v1/openapi.json', { schema: { hide: true } }, () => Promise.resolve(app.swagger()))
     done()
   })

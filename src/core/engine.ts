@@ -183,6 +183,11 @@ export class Engine {
     return this.#loss.since
   }
 
+  /** What the latest batch told the store, or the next one will. */
+  get meta(): Meta {
+    return { ...this.#meta }
+  }
+
   get storeFailed(): string | undefined {
     return this.#storeFailed
   }

@@ -198,6 +198,11 @@ export class Loader {
     else this.#damagedMore++
   }
 
+  /** Records that were added. */
+  get records(): number {
+    return this.#records
+  }
+
   /** What is wrong with the store; once, when all records were added. */
   check(): readonly string[] {
     if (this.#records > 0) this.#checkSums()

@@ -5,7 +5,8 @@
 import type { CoreEffect, CoreEvent, WriteOutcome } from '../core/events.ts'
 import { Engine } from '../core/engine.ts'
 import { encodeAll, encodeBirth, Loader } from '../core/records.ts'
-import type { RawBatch } from '../core/records.ts'
+import type { Meta, RawBatch } from '../core/records.ts'
+import type { Replica } from '../core/replica.ts'
 import type { Receipt } from '../core/repair/session.ts'
 import type { EngineOptions, Now } from '../core/settings.ts'
 import type { LocalMutation, LocalResult } from '../core/writes.ts'
@@ -14,7 +15,7 @@ import { ConflictFile } from './conflict-file.ts'
 import type { Log } from '../net/log.ts'
 import type { Transport } from '../net/transport.ts'
 import type { DataDirectory } from '../store/data-dir.ts'
-import { clusterOf } from './identity.ts'
+import type { Store } from '../store/store.ts'
 
 const REOPEN_MIN_MS = 250
 const REOPEN_MAX_MS = 30_000
@@ -35,6 +36,9 @@ export function nowOfProcess(): Now {
   return { wall: Date.now(), mono: performance.now() }
 }
 
+export const REWRITTEN =
+  'the store is damaged: it is written anew from memory, and nothing is lost. The old one is in store.damaged; look at the disk'
+
 /** Records that were found to be lost when the store was read. */
 export interface Loss {
   /** Wall-clock milliseconds. */
@@ -46,13 +50,15 @@ export interface Loss {
 }
 
 /**
- * Reads the replica from its store. From one with damage it takes what is intact and writes that into a new store (R8).
+ * Reads the replica from its store. From one with damage it takes what is intact and writes that into a new store (R8);
+ * unless `memory` has a replica that is whole: then that is what the new store gets, and nothing is lost.
  * Throws STORE_OF_OTHER_CLUSTER, and STORE_DAMAGED where nothing tells of which cluster the store is.
  */
 export async function loadEngine(
   data: DataDirectory,
   options: EngineOptions,
   log: Log,
+  memory?: { replica: Replica; meta: Meta },
 ): Promise<{ engine: Engine; loss: Loss | undefined }> {
   const loader = new Loader(options.hash)
   for await (const records of data.store.load((what) => loader.damaged(what))) loader.add(records)
@@ -60,7 +66,10 @@ export async function loadEngine(
   const { replica, map } = loaded
   // First: under another cluster's key everything else looks damaged.
   if (map !== undefined && Buffer.compare(map, options.map) !== 0) {
-    throw ofOtherCluster(data.path, map)
+    throw new HearsayError(
+      'STORE_OF_OTHER_CLUSTER',
+      `${data.path} holds the map of another cluster than the network key names; use the key file it was begun with, or another data directory`,
+    )
   }
   const now = nowOfProcess()
   if (loaded.damage.length === 0) {
@@ -68,6 +77,11 @@ export async function loadEngine(
       await data.store.commit(encodeBirth(options.map, options.hash), { sync: true })
     }
     return { engine: new Engine(options, replica, loaded.meta, now), loss: undefined }
+  }
+  if (memory !== undefined) {
+    log.error({ code: 'STORE_DAMAGED', damage: loaded.damage }, REWRITTEN)
+    await rewrite(data, memory, options)
+    return { engine: new Engine(options, memory.replica, memory.meta, now), loss: undefined }
   }
   if (loader.strange) throw strange(data.path, loaded.damage)
   const loss = { at: Math.floor(now.wall), items: loaded.itemsLost, damage: loaded.damage }
@@ -77,17 +91,16 @@ export async function loadEngine(
     'the store is damaged: going on with what is intact, in a new store; peers bring back the rest. The old one is in store.damaged',
   )
   const meta = { ...loaded.meta, lossAt: loss.at }
-  await data.replaceStore(encodeAll(replica, meta, options.map, options.hash), 'store.damaged')
+  await rewrite(data, { replica, meta }, options)
   return { engine: new Engine(options, replica, meta, now), loss }
 }
 
-function ofOtherCluster(path: string, map: Uint8Array): HearsayError {
-  const local = Buffer.compare(map, clusterOf(undefined).map) === 0
-  const message = local
-    ? `the map in ${path} was begun without a network key: start once with --adopt to take it into the cluster of this one, ` +
-      'or use another data directory'
-    : `${path} holds the map of another cluster than the network key names; use the key file it was begun with, or another data directory`
-  return new HearsayError('STORE_OF_OTHER_CLUSTER', message)
+async function rewrite(
+  data: DataDirectory,
+  { replica, meta }: { replica: Replica; meta: Meta },
+  { map, hash }: EngineOptions,
+): Promise<void> {
+  await data.replaceStore(encodeAll(replica, meta, map, hash), 'store.damaged')
 }
 
 function strange(path: string, damage: readonly string[]): HearsayError {
@@ -117,6 +130,10 @@ export class CoreDriver {
   /** Monotonic time at which the commit under way was handed to the store. */
   #commitSince: number | undefined
   #reopening: Promise<void> | undefined
+  /** Settles when the latest commit has been answered and the engine has heard of it. */
+  #handled: Promise<void> = Promise.resolve()
+  /** Commits wait for it. Never rejects. */
+  #gate: Promise<void> = Promise.resolve()
 
   constructor(host: CoreDriverHost, loaded: { engine: Engine; loss: Loss | undefined }) {
     this.#host = host
@@ -174,6 +191,7 @@ export class CoreDriver {
     await this.#reopening
     for (const bytes of this.#engine.unsent()) this.#host.publish(bytes)
     await this.#conflicts.flushed()
+    await this.#gate
     const stopping = new HearsayError('STOPPING', 'the daemon is stopping')
     for (const waiting of [...this.#writes.values(), ...this.#repairs.values()]) {
       waiting.reject(stopping)
@@ -218,17 +236,45 @@ export class CoreDriver {
   }
 
   #commit(batch: RawBatch, sync: boolean): void {
-    this.#commitSince = performance.now()
-    this.#host.data.store.commit(batch, { sync }).then(
-      () => {
-        this.#commitSince = undefined
-        this.handle({ type: 'committed' })
-      },
-      (error: unknown) => {
-        this.#commitSince = undefined
-        this.#commitFailed(error)
-      },
-    )
+    this.#handled = this.#gate
+      .then(() => {
+        this.#commitSince = performance.now()
+        return this.#host.data.store.commit(batch, { sync })
+      })
+      .then(
+        () => {
+          this.#commitSince = undefined
+          this.handle({ type: 'committed' })
+        },
+        (error: unknown) => {
+          this.#commitSince = undefined
+          this.#commitFailed(error)
+        },
+      )
+  }
+
+  /**
+   * Writes the store anew from memory, which has everything that is durable: for a store that was found to be damaged
+   * while it was in use. False, and nothing is done, when that one is not in use any more.
+   *
+   * The replica changes only when a commit was answered. So the one under way is waited for and the next ones wait: what
+   * is written is exactly what the store was told.
+   */
+  async rewriteStore(damaged: Store): Promise<boolean> {
+    const [gate, handled] = [this.#gate, this.#handled]
+    let open = (): void => undefined
+    this.#gate = new Promise((resolve) => (open = resolve))
+    try {
+      await gate
+      await handled
+      const { data, options } = this.#host
+      const { replica, meta, storeFailed } = this.#engine
+      if (data.store !== damaged || storeFailed !== undefined) return false
+      await rewrite(data, { replica, meta }, options)
+      return true
+    } finally {
+      open()
+    }
   }
 
   #commitFailed(error: unknown): void {
@@ -245,7 +291,8 @@ export class CoreDriver {
       await new Promise((resolve) => setTimeout(resolve, wait))
       try {
         await data.reopenStore()
-        const { engine, loss } = await loadEngine(data, options, log)
+        // After a failed commit memory is as it was before it: all that was acknowledged, and nothing that is in doubt.
+        const { engine, loss } = await loadEngine(data, options, log, this.#engine)
         this.#failWaiting()
         this.#engine = engine
         this.#loss = loss ?? this.#loss

@@ -111,6 +111,16 @@ export const GAUGES: readonly GaugeEntry[] = [
     read: (s) => s.doubts.actorsDoubted,
   },
   {
+    name: 'hearsay_store_checked_timestamp_seconds',
+    help: 'When the whole store was last checked, the start of the daemon included; seconds since 1970.',
+    read: (s) => (s.store.check?.at ?? s.startedAt) / SECOND_MS,
+  },
+  {
+    name: 'hearsay_store_damaged',
+    help: '1 while the store is damaged and could not be written anew from memory.',
+    read: (s) => +(s.store.check?.failure !== undefined),
+  },
+  {
     name: 'hearsay_heap_limit_bytes',
     help: 'JavaScript heap at which the process ends; see nodejs_heap_size_used_bytes.',
     read: (s) => s.memory.heapLimitBytes,
@@ -188,6 +198,21 @@ export const COUNTERS: readonly CounterEntry[] = [
     name: 'hearsay_commits_total',
     help: 'Batches committed to the store.',
     from: 'counters.commits',
+  },
+  {
+    name: 'hearsay_store_checks_total',
+    help: 'Complete checks of the store, by "hearsay verify" and in the background.',
+    from: 'counters.storeChecks',
+  },
+  {
+    name: 'hearsay_store_checks_damaged_total',
+    help: 'Checks that found damage.',
+    from: 'counters.storeChecksDamaged',
+  },
+  {
+    name: 'hearsay_store_rewrites_total',
+    help: 'Times that a damaged store was written anew from memory.',
+    from: 'counters.storeRewrites',
   },
   {
     name: 'hearsay_actors_retired_total',

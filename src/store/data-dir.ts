@@ -61,7 +61,10 @@ export interface DataDirectory {
    * Puts a new store with these batches in the place of the one that is open, which is kept aside. A crash leaves the one
    * or the other whole. When it rejects, the old one is still in its place, open or closed.
    */
-  replaceStore(batches: Iterable<StoreBatch>, keptAs: KeptAs): Promise<Store>
+  replaceStore(
+    batches: Iterable<StoreBatch> | AsyncIterable<StoreBatch>,
+    keptAs: KeptAs,
+  ): Promise<Store>
   close(): Promise<void>
 }
 
@@ -155,6 +158,18 @@ async function finishReplacing(at: string): Promise<void> {
   else await rename(fresh, path.join(at, STORE_DIRECTORY))
 }
 
+async function writeStore(
+  at: string,
+  batches: Iterable<StoreBatch> | AsyncIterable<StoreBatch>,
+): Promise<void> {
+  const store = await openLevelStore(at)
+  try {
+    for await (const batch of batches) await store.commit(batch, { sync: true })
+  } finally {
+    await store.close()
+  }
+}
+
 class OpenDirectory implements DataDirectory {
   readonly path: string
   readonly identity: PrivateKey
@@ -178,17 +193,21 @@ class OpenDirectory implements DataDirectory {
     return this.#store
   }
 
-  async replaceStore(batches: Iterable<StoreBatch>, keptAs: KeptAs): Promise<Store> {
+  async replaceStore(
+    batches: Iterable<StoreBatch> | AsyncIterable<StoreBatch>,
+    keptAs: KeptAs,
+  ): Promise<Store> {
     if (this.#closed) throw new TypeError('the data directory is closed')
     const [place, fresh, aside] = [STORE_DIRECTORY, NEW_STORE_DIRECTORY, keptAs].map((name) =>
       path.join(this.path, name),
     ) as [string, string, string]
     await rm(fresh, { recursive: true, force: true })
-    const store = await openLevelStore(fresh)
     try {
-      for (const batch of batches) await store.commit(batch, { sync: true })
-    } finally {
-      await store.close()
+      await writeStore(fresh, batches)
+    } catch (error) {
+      // Half a store on a full disk would be in the way of the one that goes on.
+      await rm(fresh, { recursive: true, force: true }).catch(() => undefined)
+      throw error
     }
     await this.#store.close()
     await rm(aside, { recursive: true, force: true })

@@ -30,7 +30,11 @@
  *
  * A record whose checksum is wrong and a block that LevelDB cannot read are told and passed over. Where its lists are
  * damaged or missing, LevelDB makes new ones of the tables and logs that it finds. What is given then may lack records, and
- * may have some that were deleted; its caller's sums tell. A store with damage takes no commit (promise 5).
+ * may have some that were deleted; its caller's sums tell. A store put together in this way takes no commit (promise 5).
+ *
+ * A running store reads tables through the page cache and its latest commits from memory: so `load` sees what became of
+ * the tables on disk since they were opened, but not damage to the log, the lists, or a table's index, which only opening
+ * the store reads.
  *
  * ## Locks
  *
@@ -279,21 +283,17 @@ class LevelStore implements Store {
 
   async *load(onDamage: (what: string) => void): AsyncIterable<StoreRecord[]> {
     this.#refuseClosed()
-    const tell = (what: string): void => {
-      this.#failure ??= damaged(this.#directory, what)
-      onDamage(what)
-    }
-    for (const what of this.#damage) tell(what)
+    for (const what of this.#damage) onDamage(what)
     let last: Uint8Array | undefined
     try {
       for await (const entries of this.#read(LOAD_SLICE_RECORDS_MAX)) {
         last = entries.at(-1)?.[0]
-        yield this.#wholeOf(entries, tell)
+        yield this.#wholeOf(entries, onDamage)
       }
     } catch (error) {
       this.#refuseClosed()
-      tell(reasonText(error))
-      yield* this.#loadRest(last, tell)
+      onDamage(reasonText(error))
+      yield* this.#loadRest(last, onDamage)
     }
   }
 
@@ -303,10 +303,10 @@ class LevelStore implements Store {
    */
   async *#loadRest(
     last: Uint8Array | undefined,
-    tell: (what: string) => void,
+    onDamage: (what: string) => void,
   ): AsyncIterable<StoreRecord[]> {
     try {
-      for await (const entries of this.#read(1, last)) yield this.#wholeOf(entries, tell)
+      for await (const entries of this.#read(1, last)) yield this.#wholeOf(entries, onDamage)
     } catch {
       this.#refuseClosed()
     }

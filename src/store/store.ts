@@ -16,8 +16,10 @@
  *    `sync: false` they survive the end of the process, and the loss of power only after a later synced commit.
  * 4. After a `commit` has rejected, every later one rejects too until the store was closed and opened anew: what is on
  *    disk is then known only by reading it.
- * 5. What cannot be read is told, and does not keep what can be read from being given. A store with damage takes no
- *    commit: its caller writes what was salvaged into a new one.
+ * 5. What cannot be read is told, and does not keep what can be read from being given. A store whose damage shows when it
+ *    is opened takes no commit: its caller writes what was salvaged into a new one. What only `load` finds stops nobody
+ *    from writing: the caller of a running store has everything in memory.
+ * 6. What `load` gives is the store as it was between two batches, whatever is committed meanwhile.
  */
 
 export interface StoreRecord {

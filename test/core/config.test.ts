@@ -183,6 +183,7 @@ describe('config', () => {
         'connections.wanted': ['6', '7', 7],
         'connections.max': ['2', '3', 3],
         'connections.dialBackoffMax': ['1s', '2s', 2000],
+        'store.scrubInterval': ['1h', '0s', 0],
       }
       assert.deepEqual(
         Object.keys(values),

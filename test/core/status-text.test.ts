@@ -41,6 +41,21 @@ All is well: complete, and the connected peer agrees.
   })
 
   describe('says what is wrong and what to do', () => {
+    it('a store that was found damaged', () => {
+      const check = { at: NOW, durationMs: 5, records: 9, bytes: 99, damage: ['a record'] }
+      const found = (how: { rewritten: boolean; failure?: string }) =>
+        verdict({ store: { ...status.store, check: { ...check, ...how } } })
+      assert.match(found({ rewritten: true }), /^! The store was found damaged.*nothing is lost/)
+      assert.match(
+        found({ rewritten: false, failure: 'the disk is full' }),
+        /could not be written anew: the disk is full.*before hearsayd is restarted/,
+      )
+      assert.doesNotMatch(
+        verdict({ store: { ...status.store, check: { ...check, damage: [], rewritten: false } } }),
+        /damaged/,
+      )
+    })
+
     it('a store that failed', () => {
       const text = verdict({ store: { ...status.store, failing: 'no space left on device' } })
       assert.match(

@@ -87,6 +87,7 @@ describe('command line without a daemon', function () {
         'repair',
         'status',
         'top',
+        'verify',
         'watch',
       ])
       for (const name of names.filter((command) => command !== 'help')) {
@@ -226,6 +227,7 @@ describe('command line without a daemon', function () {
       ['peers'],
       ['connect', '/ip4/127.0.0.1/tcp/1'],
       ['repair'],
+      ['verify'],
       ['id'],
       ['forget', '12D3KooWEG6WPEnFL4Mgu44Kw7rPg2Te3bmgFq6zGhkv8DJfr8CD'],
       ['allow', 'list'],

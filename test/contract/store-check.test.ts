@@ -1,0 +1,169 @@
+/** A running daemon's store is checked, and written anew from memory when it is damaged. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { pino } from 'pino'
+import { defaultConfig } from '../../src/config/config.ts'
+import { CoreDriver, loadEngine } from '../../src/daemon/core-driver.ts'
+import { clusterOf, peerHash } from '../../src/daemon/identity.ts'
+import { StoreChecker } from '../../src/daemon/store-check.ts'
+import type { Transport } from '../../src/net/transport.ts'
+import { openDataDirectory } from '../../src/store/data-dir.ts'
+import type { DataDirectory } from '../../src/store/data-dir.ts'
+import type { Store } from '../../src/store/store.ts'
+import { until } from '../support/control.ts'
+
+const KEYS = 300
+const silent = pino({ level: 'silent' })
+const alone = { neighbours: () => [] } as unknown as Transport
+
+function options() {
+  const { map, hash } = clusterOf(undefined)
+  return {
+    settings: defaultConfig(),
+    hash,
+    random: { bytes: (count: number) => randomBytes(count), float: () => Math.random() },
+    map,
+    peerHash: peerHash('alone'),
+    peerId: 'alone',
+    name: 'alone',
+    hasPeers: false,
+    first: true,
+  }
+}
+
+describe('the check of a running store', () => {
+  let directory: string
+  let data: DataDirectory
+  let driver: CoreDriver
+
+  async function open(): Promise<void> {
+    data = await openDataDirectory(directory)
+    const host = { data, options: options(), transport: alone, log: silent }
+    const never = (): never => assert.fail('not expected')
+    driver = new CoreDriver(
+      { ...host, publish: () => undefined, changed: () => undefined, fatal: never },
+      await loadEngine(data, host.options, silent),
+    )
+  }
+
+  async function close(): Promise<void> {
+    await driver.stop()
+    await data.close()
+  }
+
+  function write(key: string): Promise<unknown> {
+    return driver.write([{ op: 'put', key, value: randomBytes(200), expiry: 0 }])
+  }
+
+  function checker(changes: Partial<ConstructorParameters<typeof StoreChecker>[0]> = {}) {
+    return new StoreChecker({
+      store: () => data.store,
+      hash: options().hash,
+      rewrite: (damaged) => driver.rewriteStore(damaged),
+      log: silent,
+      intervalMs: 0,
+      random: () => 0,
+      ...changes,
+    })
+  }
+
+  async function riddleTables(): Promise<void> {
+    const store = path.join(directory, 'store')
+    for (const name of await readdir(store)) {
+      if (!name.endsWith('.ldb')) continue
+      const bytes = await readFile(path.join(store, name))
+      // The last kilobytes are the index, which is read only once.
+      for (let at = 200; at < bytes.length - 2048; at += 1024) bytes[at]! ^= 0x10
+      // In place: the running store has the file open.
+      await writeFile(path.join(store, name), bytes, { flag: 'r+' })
+    }
+  }
+
+  beforeEach(async () => {
+    directory = await mkdtemp(path.join(tmpdir(), 'hearsay-check-'))
+    await open()
+    for (let i = 0; i < KEYS; i++) await write(`key-${i}`)
+    // What was in the log is in a table after opening the store anew.
+    await close()
+    await open()
+  })
+
+  afterEach(async () => {
+    await close()
+    await rm(directory, { recursive: true })
+  })
+
+  it('finds a whole store whole', async () => {
+    const check = await checker().verify()
+    assert.deepEqual(check.damage, [])
+    assert.equal(check.rewritten, false)
+    assert.ok(check.records > KEYS && check.bytes > KEYS * 200)
+  })
+
+  it('writes a damaged one anew from memory, with what is committed meanwhile', async function () {
+    this.timeout(30_000)
+    await riddleTables()
+    const end = new AbortController()
+    let written = 0
+    const writer = (async () => {
+      for (; !end.signal.aborted; written++) await write(`meanwhile-${written}`)
+    })()
+    const check = await checker().verify()
+    assert.ok(check.damage.length > 0)
+    assert.equal(check.rewritten, true)
+    const seen = written
+    await until('a write came after it', () => written > seen + 1)
+    end.abort()
+    await writer
+    assert.deepEqual((await checker().verify()).damage, [])
+    await close()
+    await open()
+    assert.equal(driver.loss, undefined)
+    assert.equal(driver.engine.replica.keys, KEYS + written)
+  })
+
+  it('goes on with the damaged one when it cannot be written anew, and says so', async () => {
+    await riddleTables()
+    const check = await checker({ rewrite: () => Promise.reject(new Error('no space')) }).verify()
+    assert.equal(check.rewritten, false)
+    assert.equal(check.failure, 'no space')
+    await write('still taken')
+    assert.equal((await checker().verify()).rewritten, true)
+  })
+
+  it('turns to the store that took the place of the one it was reading', async () => {
+    const checks = checker()
+    const verifying = checks.verify()
+    await data.reopenStore()
+    assert.deepEqual((await verifying).damage, [])
+    assert.equal(checks.counters()['storeChecks'], 1)
+  })
+
+  it('scrubs by itself, and ends when it is told to', async () => {
+    await riddleTables()
+    const checks = checker({ intervalMs: 10 })
+    await until('a scrub has mended the store', () => checks.counters()['storeRewrites'] === 1)
+    await until('a scrub has found it whole', () => checks.latest?.damage.length === 0)
+    await checks.stop()
+    await assert.rejects(checks.verify(), { code: 'STOPPING' })
+  })
+
+  it('and memory is what a store gets that shows its damage when it is opened after a failed commit', async () => {
+    const { store } = data
+    const fail = (): Promise<void> => Promise.reject(new Error('the disk said no'))
+    store.commit = fail satisfies Store['commit']
+    await riddleTables()
+    await assert.rejects(write('in doubt'), { code: 'STORE_FAILED' })
+    await until('the store is open again', () => driver.engine.storeFailed === undefined)
+    assert.equal(driver.loss, undefined)
+    assert.equal(driver.engine.replica.keys, KEYS)
+    await write('afterwards')
+    await close()
+    await open()
+    assert.equal(driver.loss, undefined)
+    assert.equal(driver.engine.replica.keys, KEYS + 1)
+  })
+})
