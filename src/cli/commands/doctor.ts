@@ -86,6 +86,9 @@ async function show(findings: readonly Finding[], problems: number): Promise<voi
   await printLine(
     problems === 0
       ? style('green', 'All is well.')
-      : style(['bold', 'yellow'], `${count(problems, 'check')} of ${findings.length} need you.`),
+      : style(
+          ['bold', 'yellow'],
+          `${count(problems, 'check')} of ${findings.length} ${problems === 1 ? 'needs' : 'need'} you.`,
+        ),
   )
 }

@@ -1,27 +1,39 @@
-/** For bash 4 and newer; needs nothing else. */
+/**
+ * For bash 4.4 and newer; needs nothing else. Bash takes a word with a colon or an equals sign apart (COMP_WORDBREAKS), and
+ * keys often have them: such words are put together again, and what bash keeps of them is left off the answers.
+ */
 import type { CommandWords, OptionWords, Place } from './model.ts'
 
 export function bashCompletion(program: CommandWords): string {
   const { commands } = program
-  const valued = [program, ...commands].flatMap(({ options }) =>
-    options.filter(({ value }) => value !== undefined),
-  )
+  const options = [program, ...commands].flatMap((one) => one.options)
+  const withFile = options.filter(({ value }) => value === 'files')
+  const withOther = options.filter(({ value }) => value !== undefined && value !== 'files')
   return `# bash completion for hearsay
 #   source <(hearsay completion bash)
 # or for good: hearsay completion bash > ~/.local/share/bash-completion/completions/hearsay
 
+_hearsay_ask() {
+  "$hearsay" \${socket+"\${socket[@]}"} "$@" 2>/dev/null
+}
+
 _hearsay_keys() {
-  local key
-  COMPREPLY=()
+  local line=\${COMP_LINE:0:COMP_POINT}
+  local typed=\${line##* } key
+  local kept=\${typed%"\${typed##*[:=]}"}
   while IFS= read -r key; do
-    printf -v key %q "$key"
+    printf -v key %q "\${key#"$kept"}"
     COMPREPLY+=("$key")
-  done < <("$hearsay" \${socket+"\${socket[@]}"} list --limit 200 -- "$1" 2>/dev/null)
+  done < <(_hearsay_ask list --limit 200 -- "$typed")
+}
+
+_hearsay_peers() {
+  _hearsay_words "$(_hearsay_ask peers --json | grep -o '12D3KooW[A-Za-z0-9]*' | sort -u)"
 }
 
 _hearsay_words() {
-  local IFS=$'\\n'
-  COMPREPLY=($(compgen -W "\${1// /$'\\n'}" -- "$2"))
+  local IFS=$' \\n'
+  COMPREPLY=($(compgen -W "$1" -- "$cur"))
 }
 
 _hearsay() {
@@ -33,26 +45,29 @@ _hearsay() {
     word=\${COMP_WORDS[i]}
     case $word in
       --socket) socket=(--socket "\${COMP_WORDS[++i]}") ;;
-      ${alternatives(valued.filter(({ flag }) => flag !== '--socket'))}) i=$((i + 1)) ;;
+      ${flags(withOther)} | [:=]) i=$((i + 1)) ;;
       -*) ;;
       *) if [[ -z $command ]]; then command=$word; else place=$((place + 1)); fi ;;
     esac
   done
-  case $command$previous in
-${valued.map((option) => `    *${option.flag}) ${fill(option.value ?? 'any')}; return ;;`).join('\n')}
+  if [[ $cur == [:=] || $previous == [:=] ]]; then place=$((place - 1)); fi
+  case $previous in
+    ${flags(withFile)}) return ;;
+    ${flags(withOther)}) compopt +o default 2>/dev/null; return ;;
   esac
   if [[ -z $command ]]; then
-    _hearsay_words "${[...commands.map(({ name }) => name), ...flagsOf(program)].join(' ')}" "$cur"
+    _hearsay_words "${[...commands.map(({ name }) => name), ...flagsOf(program)].join(' ')}"
     return
   fi
   if [[ $cur == -* ]]; then
     case $command in
-${commands.map((one) => `      ${one.name}) _hearsay_words "${flagsOf(one, program).join(' ')}" "$cur" ;;`).join('\n')}
+${commands.map((one) => `      ${one.name}) _hearsay_words "${flagsOf(one, program).join(' ')}" ;;`).join('\n')}
     esac
     return
   fi
   case $command:$place in
 ${commands.flatMap(placeCases).join('\n')}
+    *) compopt +o default 2>/dev/null ;;
   esac
 }
 
@@ -60,7 +75,7 @@ complete -o default -o nosort -F _hearsay hearsay
 `
 }
 
-function alternatives(options: readonly OptionWords[]): string {
+function flags(options: readonly OptionWords[]): string {
   return [...new Set(options.map(({ flag }) => flag))].join(' | ')
 }
 
@@ -70,16 +85,15 @@ function flagsOf(...of: CommandWords[]): string[] {
 
 function placeCases({ name, places, commands }: CommandWords): string[] {
   const first = commands.length > 0 ? [commands.map((one) => one.name)] : places
-  return first.map((place, i) => `    ${name}:${i}) ${fill(place)} ;;`)
+  return first.flatMap((place, i) =>
+    place === 'any' ? [] : [`    ${name}:${i}) ${fill(place)} ;;`],
+  )
 }
 
-function fill(place: Place): string {
-  if (place === 'keys') return '_hearsay_keys "$cur"'
-  if (place === 'peers') {
-    return '_hearsay_words "$("$hearsay" ${socket+"${socket[@]}"} peers --json 2>/dev/null | grep -o "12D3KooW[A-Za-z0-9]*" | sort -u)" "$cur"'
-  }
+function fill(place: Exclude<Place, 'any'>): string {
+  if (place === 'keys') return '_hearsay_keys'
+  if (place === 'peers') return '_hearsay_peers'
   // Left to the shell's own completion of files.
   if (place === 'files') return ':'
-  if (place === 'any') return 'compopt +o default 2>/dev/null'
-  return `_hearsay_words "${place.join(' ')}" "$cur"`
+  return `_hearsay_words "${place.join(' ')}"`
 }

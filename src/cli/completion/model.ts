@@ -60,7 +60,7 @@ function optionWords(option: Option): OptionWords {
 function placeOf(argument: Argument, root: Command): Place {
   if (argument.argChoices !== undefined) return argument.argChoices
   if (argument.name() === 'topic') {
-    return [...root.commands.map((command) => command.name()), ...Object.keys(TOPICS)]
+    return [...new Set([...root.commands.map((command) => command.name()), ...Object.keys(TOPICS)])]
   }
   return PLACES[argument.name()] ?? 'any'
 }
