@@ -24,9 +24,9 @@
  *   session's keys come from fresh Diffie-Hellman exchanges, so a secret that leaks later opens no recorded session.
  *
  * What a stranger can learn: that something here speaks hearsay; the labels, by asking for the protocols or by watching
- * one connection being opened; and, having such a label, the peer id of a daemon that it dials (message 2 is encrypted to
- * whoever dials, and the tag which a stranger cannot check does not hide the text). It learns nothing after that, and no
- * stream is opened.
+ * one connection being opened; and, having such a label, the peer id of a daemon that it dials and the time of its start
+ * (message 2 is encrypted to whoever dials, and the tag which a stranger cannot check does not hide the text). It learns
+ * nothing after that, and no stream is opened.
  *
  * The list of secrets can be changed while the node runs: connections made from then on use the new list, and those that
  * were made under a secret which is gone have to be closed by the caller, who learns of them from `accepts`.
