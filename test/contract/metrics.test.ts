@@ -1,12 +1,14 @@
 /** What is scraped, against the list that explains it and against the conventions of Prometheus. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { parse } from 'yaml'
 import { COUNTERS, describedSources, GAUGES, PEER_GAUGES } from '../../src/daemon/metric-list.ts'
 import { Metrics } from '../../src/daemon/metrics.ts'
 import { zeroCounters } from '../../src/net/transport.ts'
 import { peer, status } from '../support/status-fixture.ts'
-import { PROJECT_ROOT } from '../support/daemons.ts'
+import { PROJECT_ROOT, skipBecause } from '../support/daemons.ts'
 
 const LISTED = [...GAUGES, ...PEER_GAUGES, ...COUNTERS]
 
@@ -91,5 +93,56 @@ describe('metrics', () => {
   it('also tells a count that the list does not know', async () => {
     const text = await new Metrics().render({ ...status, counters: { 'new.thingsDone': 5 } })
     assert.match(text, /^hearsay_new_things_done_total 5$/m)
+  })
+
+  it('passes the linter of Prometheus', async function () {
+    if (spawnSync('promtool', ['--version']).status !== 0) skipBecause(this, 'needs promtool')
+    const input = await new Metrics().render(status)
+    const ran = spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' })
+    const ours = `${ran.stdout}${ran.stderr}`
+      .split('\n')
+      .filter((line) => line.includes('hearsay_'))
+    assert.deepEqual(ours, [])
+  })
+})
+
+interface Alert {
+  alert: string
+  expr: string
+  labels: { severity: string }
+  annotations: { summary: string }
+}
+
+describe('config/alerts.yaml', () => {
+  const file = path.join(PROJECT_ROOT, 'config/alerts.yaml')
+  const { groups } = parse(readFileSync(file, 'utf8')) as { groups: { rules: Alert[] }[] }
+  const alerts = groups.flatMap(({ rules }) => rules)
+
+  it('speaks of metrics that there are', async () => {
+    const text = await new Metrics().render(status)
+    const known = new Set([...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name!))
+    assert.ok(alerts.length > 10)
+    for (const { alert, expr } of alerts) {
+      const named = [...expr.matchAll(/\b(?:hearsay|nodejs|process)_[a-z_]+/g)].map(
+        ([name]) => name,
+      )
+      assert.ok(named.length > 0, alert)
+      for (const name of named) assert.ok(known.has(name), `${alert} speaks of ${name}`)
+    }
+  })
+
+  it('gives every alert a severity and a summary', () => {
+    for (const { alert, labels, annotations } of alerts) {
+      assert.match(alert, /^Hearsay[A-Za-z]+$/)
+      assert.match(labels.severity, /^(page|ticket)$/, alert)
+      assert.ok(annotations.summary.length > 10, alert)
+    }
+    assert.equal(new Set(alerts.map(({ alert }) => alert)).size, alerts.length)
+  })
+
+  it('is accepted by Prometheus', function () {
+    if (spawnSync('promtool', ['--version']).status !== 0) skipBecause(this, 'needs promtool')
+    const ran = spawnSync('promtool', ['check', 'rules', file], { encoding: 'utf8' })
+    assert.equal(ran.status, 0, ran.stdout + ran.stderr)
   })
 })
