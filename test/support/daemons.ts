@@ -49,6 +49,8 @@ export interface DaemonOptions {
   socket?: string
   /** Put before the program, such as `ip netns exec NAME`. What it runs must keep the process id that was started. */
   wrap?: string[]
+  /** Another build's hearsayd. */
+  program?: string
   /** Where the daemon listens. */
   host?: string
   port?: number
@@ -194,7 +196,7 @@ export class TestDaemon {
     const command = [
       ...(this.#options.wrap ?? []),
       process.execPath,
-      path.join(PROJECT_ROOT, 'bin/hearsayd'),
+      this.#options.program ?? path.join(PROJECT_ROOT, 'bin/hearsayd'),
       '--config',
       config,
     ]
