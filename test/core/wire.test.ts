@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { toBinary } from '../../src/core/bytes.ts'
 import {
   ENVELOPE_BYTES_MAX,
   decodeItem,
@@ -17,7 +16,8 @@ import { decodeGossip, encodeGossip } from '../../src/core/wire/gossip.ts'
 import { decodeLink, encodeLink } from '../../src/core/wire/link.ts'
 import type { LinkType } from '../../src/core/wire/link.ts'
 import { Envelope } from '../../src/core/wire/messages.ts'
-import { binary, Fleet, hash } from '../support/fleet.ts'
+import { everyMessageScene } from '../fuzz/samples.ts'
+import { Fleet, hash } from '../support/fleet.ts'
 import type { SimNode } from '../support/fleet.ts'
 
 const TYPES: LinkType[] = [
@@ -48,48 +48,10 @@ interface Captured {
   replay: () => { fleet: Fleet; to: SimNode; from: string }
 }
 
-/** Two nodes whose sessions use every message: pulls with and without buckets, the range step, and a refusal. */
-function scene(): Fleet {
-  const fleet = new Fleet({ seed: 3, nodes: 2 })
-  const [a, b] = fleet.nodes
-  for (const node of fleet.nodes) fleet.start(node)
-  for (let i = 0; i < 30; i++) {
-    fleet.write(a!, [{ op: 'put', key: binary(`key${i}`), value: new Uint8Array(5) }])
-  }
-  fleet.pass(50)
-  fleet.connect(a!, b!)
-  fleet.pass(3_000)
-  fleet.cut(a!, b!)
-  fleet.pass(4_000)
-  for (let i = 0; i < 5; i++) fleet.write(a!, [{ op: 'delete', key: binary(`key${i}`) }])
-  fleet.write(b!, [{ op: 'put', key: binary('key9') }])
-  fleet.pass(50)
-  // Its log of removals is empty then, and the range step has work.
-  fleet.crash(a!, a!.disk.batches)
-  fleet.restart(a!)
-  const actors = Array.from({ length: 300 }, (_, n) => ({
-    actor: toBinary(hash(Uint8Array.of(n, n >> 8))),
-    counter: 1,
-    key: binary('k'),
-    value: new Uint8Array(1),
-    ms: 1,
-    tick: 0,
-    expiry: 0,
-  }))
-  const deltas = actors.map((fields) => {
-    const item = makeRegister(fields, hash)
-    return { dot: item, item, supersedes: [], announcedBytes: 0 }
-  })
-  fleet.dispatch(b!, { type: 'gossip', author: 'nobody', deltas, bytes: 1 })
-  fleet.pass(50)
-  fleet.connect(a!, b!)
-  return fleet
-}
-
 /** One message of each type, as engines really send it. */
 function capture(): Map<LinkType, Captured> {
   const captured = new Map<LinkType, Captured>()
-  const fleet = scene()
+  const fleet = everyMessageScene()
   let count = 0
   fleet.observers.push({
     before: (node, event) => {
@@ -116,7 +78,7 @@ function replayUntil(
   index: number,
   from: string,
 ): { fleet: Fleet; to: SimNode; from: string } {
-  const fleet = scene()
+  const fleet = everyMessageScene()
   let count = 0
   fleet.observers.push({
     before: (_node, event) => {

@@ -1,0 +1,253 @@
+/**
+ * What is fuzzed: every decoder, with what stands right behind it, so that what gets past a check is also used. A target
+ * throws only what is a defect.
+ */
+import { createHash } from 'node:crypto'
+import { Change } from '../../src/core/change.ts'
+import { applyKeyState, decodeKeyState } from '../../src/core/repair/key-state.ts'
+import { Answerer } from '../../src/core/repair/answerer.ts'
+import { compareDigests, decodeDigest, makeDigest } from '../../src/core/repair/digest.ts'
+import { PullAsk } from '../../src/core/repair/pull-ask.ts'
+import { decodeRangeClaims, nextClaims } from '../../src/core/repair/ranges.ts'
+import { Loader } from '../../src/core/records.ts'
+import { Replica } from '../../src/core/replica.ts'
+import { decodeItem } from '../../src/core/item.ts'
+import { decodeActors, decodeRanges } from '../../src/core/wire/dots.ts'
+import { decodeGossip } from '../../src/core/wire/gossip.ts'
+import { decodeLink } from '../../src/core/wire/link.ts'
+import type { LinkMessage, LinkType } from '../../src/core/wire/link.ts'
+import type { KeyState as WireKeyState } from '../../src/core/wire/messages.ts'
+import { applyDelta } from '../../src/core/writes.ts'
+import { importedOfJson, mutationOfJson } from '../../src/control/json.ts'
+import { decodeToken, encodeToken } from '../../src/daemon/token.ts'
+import { HearsayError } from '../../src/errors.ts'
+import { hash } from '../support/fleet.ts'
+import type { Seeded } from '../support/seeded.ts'
+import { mutateBytes, mutateProtobuf, mutateText } from './mutate.ts'
+import { gossipSample, linkSamples, recordSamples } from './samples.ts'
+
+export interface Target {
+  name: string
+  /** Valid inputs. */
+  samples: Uint8Array[]
+  mutate(input: Uint8Array, other: Uint8Array, random: Seeded): Uint8Array
+  /** Whether the input was accepted. */
+  run(input: Uint8Array): boolean
+}
+
+const KEY = 'key'
+const TYPE_BYTES = 1
+const MONO = 1000
+/** Format and checksum. */
+const TOKEN_SEAL_BYTES = 5
+
+export function fuzzTargets(): Target[] {
+  const links = [...linkSamples()].map(([type, samples]) => linkTarget(type, samples))
+  return [...links, gossipTarget(), itemTarget(), recordTarget(), ...textTargets(), tokenTarget()]
+}
+
+function linkTarget(type: LinkType, samples: Uint8Array[]): Target {
+  const use = new LinkUse()
+  return {
+    name: type,
+    samples,
+    mutate: (input, other, random) => mutateProtobuf(TYPE_BYTES, input, other, random),
+    run: (input) => {
+      const message = decodeLink(input)
+      return typeof message !== 'string' && use.use(message)
+    },
+  }
+}
+
+/** A replica with the items of a sample store, both as the asker and as the answerer. */
+class LinkUse {
+  readonly #replica = sampleReplica()
+  #violations = 0
+  readonly #answerer = new Answerer({
+    replica: this.#replica,
+    windowBytes: 1 << 20,
+    timeoutMs: 30_000,
+    mono: () => MONO,
+    send: () => 1,
+    young: () => new Map(),
+    mayPull: () => true,
+    complete: () => true,
+    hasBudget: () => true,
+    spendBudget: () => undefined,
+    violation: () => this.#violations++,
+  })
+
+  use(message: LinkMessage): boolean {
+    switch (message.type) {
+      case 'digestAsk':
+      case 'digestAnswer':
+        return this.#digest(message.body)
+      case 'pullBuckets': {
+        const pull = new PullAsk(message.body.session, true, this.#replica.context)
+        return pull.narrow(message.body, new Set()) !== 'malformed'
+      }
+      case 'pullOpen': {
+        const pull = new PullAsk(message.body.session, true, this.#replica.context)
+        return pull.open(message.body) !== 'malformed'
+      }
+      case 'chunk':
+        return this.#chunk(message.body)
+      case 'resolved':
+        return this.#keyStates(message.body.actors, message.body.keys)
+      case 'rangesAnswer': {
+        const claims = decodeRangeClaims(message.body)
+        if (claims === undefined) return false
+        const found = { keys: new Set<string>(), dots: [] }
+        nextClaims(this.#replica, claims, found, () => true)
+        return true
+      }
+      case 'pullRequest':
+      case 'credit':
+      case 'rangesAsk':
+      case 'resolve': {
+        const before = this.#violations
+        this.#answerer.handle(message)
+        this.#answerer.expire()
+        return this.#violations === before
+      }
+      case 'hello':
+      case 'refused':
+      case 'neighbours':
+      case 'pullEnd':
+      case 'sessionEnd':
+        break
+    }
+    return true
+  }
+
+  #digest(wire: Parameters<typeof decodeDigest>[0]): boolean {
+    const theirs = decodeDigest(wire)
+    if (theirs === undefined) return false
+    const self = { writer: undefined, complete: true }
+    compareDigests(theirs, makeDigest(this.#replica, self, theirs.clock, MONO))
+    return true
+  }
+
+  #chunk(wire: Extract<LinkMessage, { type: 'chunk' }>['body']): boolean {
+    const actors = decodeActors(wire.actors)
+    const ranges = actors && decodeRanges(wire.ranges, actors)
+    if (ranges === undefined || !this.#keyStates(wire.actors, wire.keys)) return false
+    const change = new Change(this.#replica)
+    for (const { actor, from, to } of ranges) change.see(actor, from, to)
+    return true
+  }
+
+  #keyStates(wireActors: readonly Uint8Array[], keys: readonly WireKeyState[]): boolean {
+    const actors = decodeActors(wireActors)
+    if (actors === undefined) return false
+    const change = new Change(this.#replica)
+    for (const key of keys) {
+      const state = decodeKeyState(key, actors, hash)
+      if (state === undefined) return false
+      applyKeyState(change, state, { isDead: () => true, mayEmpty: () => true })
+    }
+    return true
+  }
+}
+
+function sampleReplica(): Replica {
+  const loader = new Loader(hash)
+  loader.add(recordSamples())
+  return loader.finish().replica
+}
+
+function gossipTarget(): Target {
+  const replica = new Replica(hash)
+  return {
+    name: 'gossip',
+    samples: [gossipSample()],
+    mutate: (input, other, random) => mutateProtobuf(0, input, other, random),
+    run: (input) => {
+      const deltas = decodeGossip(input, hash)
+      const change = new Change(replica)
+      for (const delta of deltas ?? []) applyDelta(change, delta)
+      return deltas !== undefined
+    },
+  }
+}
+
+function itemTarget(): Target {
+  const samples = [...sampleReplica().fromDot('', 0)].map((item) => item.envelope)
+  return {
+    name: 'item',
+    samples,
+    mutate: (input, other, random) => mutateProtobuf(0, input, other, random),
+    run: (input) => decodeItem(input, hash)?.value() !== undefined,
+  }
+}
+
+/** A record is one byte for the length of its key, the key, the value. */
+function recordTarget(): Target {
+  const samples = recordSamples().map(({ key, value }) =>
+    Buffer.concat([Uint8Array.of(key.length), key, value]),
+  )
+  return {
+    name: 'record',
+    samples,
+    mutate: mutateBytes,
+    run: (input) => {
+      const keyEnd = 1 + (input[0] ?? 0)
+      const loader = new Loader(hash)
+      loader.add([{ key: input.subarray(1, keyEnd), value: input.subarray(keyEnd) }])
+      return loader.finish().damage.every((what) => !what.includes('does not read'))
+    },
+  }
+}
+
+function textTargets(): Target[] {
+  const dot = { actor: 'ab'.repeat(16), counter: 3 }
+  const sibling = { value: 'v', kind: 'register', time: { ms: 1, tick: 0 }, dot, writer: 'w' }
+  const entry = { key: 'k', token: 't', siblings: [sibling, { ...sibling, expiresAt: 9 }] }
+  const lines: [name: string, samples: object[], read: (text: string) => unknown][] = [
+    [
+      'mutation line',
+      [
+        { op: 'put', key: 'k', value: 'v', expiresAt: 5, token: 't' },
+        { op: 'delete', keyBase64: '/wA=' },
+      ],
+      mutationOfJson,
+    ],
+    ['import line', [entry, { key: 'k', valueBase64: '/wA=' }], importedOfJson],
+  ]
+  return lines.map(([name, samples, read]) => ({
+    name,
+    samples: samples.map((sample) => Buffer.from(JSON.stringify(sample))),
+    mutate: mutateText,
+    run: (input) => !refuses(() => read(Buffer.from(input).toString('utf8'))),
+  }))
+}
+
+/** Inputs are what a token seals: without a right checksum nothing behind it would ever be reached. */
+function tokenTarget(): Target {
+  const dots = [1, 300, 2 ** 40].map((counter) => ({ actor: 'a'.repeat(16), counter }))
+  const samples = [dots, []].map((some) => {
+    return Buffer.from(encodeToken(KEY, some), 'base64url').subarray(TOKEN_SEAL_BYTES)
+  })
+  return {
+    name: 'version token',
+    samples,
+    mutate: mutateBytes,
+    run: (input) => !refuses(() => decodeToken(KEY, sealed(input))),
+  }
+}
+
+function sealed(payload: Uint8Array): string {
+  const checksum = createHash('sha256').update(`${KEY}\0`).update(payload).digest().subarray(0, 4)
+  return Buffer.concat([Uint8Array.of(1), checksum, payload]).toString('base64url')
+}
+
+/** A refusal is one of ours; anything else that is thrown is a defect. */
+function refuses(read: () => unknown): boolean {
+  try {
+    read()
+    return false
+  } catch (error) {
+    if (error instanceof HearsayError) return true
+    throw error
+  }
+}
