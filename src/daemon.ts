@@ -23,7 +23,7 @@ import type { LocalMutation, LocalResult } from './core/writes.ts'
 import { adoptStore } from './daemon/adoption.ts'
 import { AllowList } from './daemon/allow-list.ts'
 import { CoreDriver, loadEngine, nowOfProcess } from './daemon/core-driver.ts'
-import { clusterOf, peerHash } from './daemon/identity.ts'
+import { clusterOf, peerHash, serviceName } from './daemon/identity.ts'
 import type { Cluster } from './daemon/identity.ts'
 import { freeBytes, Health, storeAilment } from './daemon/health.ts'
 import { FleetMembership } from './daemon/membership.ts'
@@ -78,12 +78,17 @@ export async function createDaemon(config: DaemonConfig, options: DaemonOptions)
       'adopt: there is no network key, so there is no cluster to take the store into; name the key file of the fleet with --network-key FILE'
     throw new HearsayError('BAD_CONFIG', message)
   }
+  if (config.discovery.mdns && key === undefined) {
+    const message =
+      'discovery.mdns: without a network key a daemon is reached from its own machine alone, so nobody on the network could connect to what it found; set networkKey, or turn it off'
+    throw new HearsayError('BAD_CONFIG', message)
+  }
   const data = await openDataDirectory(config.data)
   try {
     const allow = await AllowList.open(path.join(data.path, ALLOW_FILE), config.allow)
     if (config.adopt) await adoptStore(data, cluster, options.log)
     const book = await AddressBook.open(path.join(data.path, ADDRESS_BOOK_FILE), options.log)
-    const hasPeers = config.bootstrap.length > 0 || book.size > 0
+    const hasPeers = config.bootstrap.length > 0 || book.size > 0 || config.discovery.mdns
     await book.close()
     const peerId = peerIdFromPrivateKey(data.identity).toString()
     const engineOptions = engineOptionsOf(config, cluster, peerId, hasPeers)
@@ -93,6 +98,7 @@ export async function createDaemon(config: DaemonConfig, options: DaemonOptions)
       listen: config.listen,
       announce: config.announce,
       bootstrap: config.bootstrap,
+      ...(config.discovery.mdns ? { discovery: serviceName(cluster.id) } : {}),
       topic: `/hearsay/1/${toHex(toBinary(cluster.map))}`,
       admission: key?.secrets ?? [],
       allows: (peer) => allow.allows(peer),

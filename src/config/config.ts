@@ -31,6 +31,10 @@ export interface DaemonConfig extends CoreSettings {
   announce: string[]
   /** Multiaddrs that are dialled for as long as the daemon runs. */
   bootstrap: string[]
+  discovery: {
+    /** Whether daemons of the fleet are looked for on the local network. */
+    mdns: boolean
+  }
   /** Path of the key file. Absent: the map is local, and the daemon listens on loopback only. */
   networkKey?: string
   /** Takes a store that was begun without a network key into the cluster of the key. */
@@ -134,6 +138,7 @@ export function defaultConfig(data?: string, at: Surroundings = surroundings()):
     listen: ['/ip4/127.0.0.1/tcp/0'],
     announce: [],
     bootstrap: [],
+    discovery: { mdns: false },
     adopt: false,
     name: at.hostname,
     first: false,

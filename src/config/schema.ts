@@ -167,6 +167,7 @@ export function settingsSchema(base: PathBase) {
     listen: addresses('/ip4/0.0.0.0/tcp/4001'),
     announce: addresses(ADDRESS_EXAMPLE),
     bootstrap: addresses(`${ADDRESS_EXAMPLE}/p2p/12D3KooW…`),
+    discovery: section({ mdns: flag() }),
     networkKey: file(base),
     adopt: flag(),
     allow: peerIds(),

@@ -33,6 +33,12 @@ export function mapId(clusterId: Uint8Array, name: string): Uint8Array {
   return hash.digest().subarray(0, 16)
 }
 
+/** What daemons of a cluster call themselves on the local network. It tells clusters apart, and nothing of them. */
+export function serviceName(clusterId: Uint8Array): string {
+  const hash = createHash('sha256').update('hearsay service\0').update(clusterId).digest('hex')
+  return `hearsay-${hash.slice(0, 16)}`
+}
+
 /**
  * SHA-256 of key and bytes, cut to 128 bits. The key has a fixed length and the output is cut, so that nothing can be
  * appended to a message of a known hash; who does not know the key can neither predict a sum of hashes nor aim at one.

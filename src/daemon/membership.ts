@@ -10,7 +10,7 @@ import type {
   Membership,
   NetworkKeyView,
 } from '../membership-api.ts'
-import type { FleetTransport } from '../net/libp2p-transport.ts'
+import type { FleetTransport } from '../net/fleet-transport.ts'
 import type { Log } from '../net/log.ts'
 import type { PeerId } from '../net/transport.ts'
 import type { AllowList } from './allow-list.ts'

@@ -3,14 +3,14 @@
  *
  * Each part has its file: `admission.ts` who may connect, `node.ts` the settings of libp2p, `links.ts` and `link.ts` the
  * messages between two peers, `frames.ts` their form on the wire, `gossip.ts` the topic and its watchdog, `dialler.ts`,
- * `neighbourhood.ts`, `address-book.ts` and `peer-exchange.ts` who is dialled. This file ties them together.
+ * `neighbourhood.ts`, `address-book.ts`, `peer-exchange.ts` and `discovery.ts` who is dialled. This file ties them together.
  *
  * A link is up a few milliseconds after its connection; gossip flows between the two after 50 to 150 ms more, and what is
  * published before that does not reach the peer.
  */
 import { randomBytes } from 'node:crypto'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
-import type { Connection, IdentifyResult, PrivateKey, Stream } from '@libp2p/interface'
+import type { Connection, IdentifyResult, Stream } from '@libp2p/interface'
 import { Admission, assertListenAllowed } from './admission.ts'
 import type { AdmissionSecret, HandshakeListener } from './admission.ts'
 import { AddressBook } from './address-book.ts'
@@ -18,6 +18,9 @@ import type { BookEntry } from './address-book.ts'
 import { endpointOf, isLoopback, isUsable, parseAddress } from './addresses.ts'
 import { connectFailed, listenFailed } from './connect-errors.ts'
 import { Dialler } from './dialler.ts'
+import { discovery } from './discovery.ts'
+import type { Discovery } from './discovery.ts'
+import type { FleetTransport, Libp2pTransportOptions } from './fleet-transport.ts'
 import { Gossip } from './gossip.ts'
 import { LINK_PROTOCOL, LINK_STREAMS_MAX } from './link.ts'
 import { KeepAlive } from './keep-alive.ts'
@@ -36,46 +39,9 @@ import type {
   Lane,
   Neighbour,
   PeerId,
-  Transport,
   TransportCounters,
   TransportHandlers,
 } from './transport.ts'
-
-export interface Libp2pTransportOptions {
-  privateKey: PrivateKey
-  /** Multiaddrs to listen on; none makes a peer that only dials. */
-  listen: string[]
-  /** Multiaddrs to tell others instead of those listened on. */
-  announce?: string[]
-  /** Addresses that are dialled for as long as the transport runs; a peer id at the end is optional. */
-  bootstrap: string[]
-  /** The gossip topic. */
-  topic: string
-  /** The first is offered first when dialling; all are accepted. None: loopback only. */
-  admission: AdmissionSecret[]
-  log: Log
-  /** Who of those that hold a secret may come in; asked again at every connection and every gossip payload. */
-  allows?: (peer: PeerId) => boolean
-  /** Where known peers are kept; without it they are forgotten at the end. */
-  addressBookFile?: string
-  tuning?: Partial<Libp2pTransportTuning>
-}
-
-/** A transport whose members and address book can be changed while it runs. */
-export interface FleetTransport extends Transport {
-  /** Accepts exactly these secrets from now on; ends connections made under another, and says with whom. */
-  admit(secrets: AdmissionSecret[]): PeerId[]
-  /** The labels of the secrets in their order. */
-  labels(): string[]
-  /** The labels that a linked peer accepts, by what it told last; absent when it has not. */
-  labelsOf(peer: PeerId): string[] | undefined
-  /** Asks `allows` anew about everyone that is connected or known; says with whom connections were ended. */
-  recheckAllowed(): PeerId[]
-  /** The address book. */
-  known(): BookEntry[]
-  /** Ends the link with a peer and drops it from the address book; false when it was unknown. */
-  forget(peer: PeerId): boolean
-}
 
 /** Throws BAD_ADDRESS, and LISTEN_FAILED for an open address without a network key. */
 export function createLibp2pTransport(options: Libp2pTransportOptions): FleetTransport {
@@ -101,6 +67,7 @@ interface Running {
   dialler: Dialler
   book: AddressBook
   exchange: PeerExchange
+  discovery: Discovery | undefined
   handlers: TransportHandlers
   keepAlive: KeepAlive
   timers: NodeJS.Timeout[]
@@ -197,6 +164,13 @@ class Libp2pTransport implements FleetTransport {
       learned: (peers) => dialler.learned(peers),
       leaving: (peer) => dialler.hold(peer, GIVEN_UP_FOR_MS),
     })
+    const found = (peer: PeerId, addresses: string[]): void => {
+      if (peer !== this.self && this.#allows(peer)) dialler.discovered(peer, addresses)
+    }
+    const lan =
+      options.discovery === undefined
+        ? undefined
+        : discovery(node, options.discovery, tuning.discoveryIntervalMs, found, log)
     this.#running = {
       node,
       links,
@@ -204,6 +178,7 @@ class Libp2pTransport implements FleetTransport {
       dialler,
       book,
       exchange,
+      discovery: lan,
       handlers,
       keepAlive,
       timers: [],
@@ -238,6 +213,7 @@ class Libp2pTransport implements FleetTransport {
       setInterval(() => this.#giveUpSurplus(), SURPLUS_INTERVAL_MS),
     )
     dialler.start()
+    await this.#running.discovery?.start()
   }
 
   send(peer: PeerId, lane: Lane, bytes: Uint8Array): boolean {
@@ -357,6 +333,7 @@ class Libp2pTransport implements FleetTransport {
     clearTimeout(this.#tellTimer)
     running.keepAlive.stop()
     running.dialler.stop()
+    await running.discovery?.stop()
     running.links.close()
     await running.node.stop()
     await running.book.close()

@@ -10,6 +10,8 @@ export interface Libp2pTransportTuning extends NodeTuning, LinksTuning, DialTuni
   exchangeIntervalMs: number
   /** With more links than this, surplus ones are given up. */
   linksMax: number
+  /** How often others are asked for on the local network. */
+  discoveryIntervalMs: number
   /** The watchdog looks at the gossip streams this often. */
   watchdogIntervalMs: number
 }
@@ -31,5 +33,6 @@ export const TUNING_DEFAULTS: Libp2pTransportTuning = {
   exploreIntervalMs: 5 * 60_000,
   exchangeIntervalMs: 60_000,
   exchangePeers: true,
+  discoveryIntervalMs: 10_000,
   watchdogIntervalMs: 2_000,
 }

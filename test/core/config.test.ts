@@ -151,6 +151,7 @@ describe('config', () => {
         ],
         announce: ['[/ip4/1.2.3.4/tcp/1]', '/dns4/e.example/tcp/2', ['/dns4/e.example/tcp/2']],
         bootstrap: ['[/ip4/1.2.3.4/tcp/1]', '/ip4/1.2.3.4/tcp/2', ['/ip4/1.2.3.4/tcp/2']],
+        'discovery.mdns': ['false', 'true', true],
         networkKey: ['/f.key', '/e.key', '/e.key'],
         adopt: ['false', 'true', true],
         allow: [`[${PEERS[0]}]`, PEERS.join(', '), PEERS],

@@ -72,6 +72,8 @@ export class Namespaces implements Network {
         ['-n', name, 'addr', 'add', `${network.#host(i)}/24`, 'dev', 'eth'],
         ['-n', name, 'link', 'set', 'lo', 'up'],
         ['-n', name, 'link', 'set', 'eth', 'up'],
+        // As the default route of a real machine does for multicast.
+        ['-n', name, 'route', 'add', '224.0.0.0/4', 'dev', 'eth'],
         ['-n', bridge, 'link', 'set', port, 'master', 'bridge', 'up'],
       )
     }
