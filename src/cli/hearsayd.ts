@@ -17,7 +17,10 @@ import type { Statement } from '../config/resolve.ts'
 import type { Daemon } from '../daemon-api.ts'
 import { HearsayError } from '../errors.ts'
 import { VERSION } from '../version.ts'
+import { ServiceManager } from './service-manager.ts'
+import type { Condition } from './service-manager.ts'
 import { welcome } from './welcome.ts'
+import { count } from './words.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
 import { createLogger } from './log.ts'
 
@@ -139,10 +142,22 @@ async function announce(config: DaemonConfig, daemon: Daemon, log: Logger): Prom
 }
 
 async function serve(daemon: Daemon, log: Logger, stopAsked: Promise<string>): Promise<void> {
+  const manager = ServiceManager.of(process.env, log)
+  await manager?.ready(() => conditionOf(daemon))
   const signal = await stopAsked
   log.info({ signal }, 'stopping; the same signal again ends it at once')
+  await manager?.stopping()
   await daemon.stop()
   log.info('stopped')
+}
+
+function conditionOf(daemon: Daemon): Condition {
+  const peers = daemon.peers()
+  const agreeing = peers.filter((peer) => peer.lastDigest?.agreed === true).length
+  return {
+    summary: `${daemon.completeness().state}, ${count(peers.length, 'peer')}, ${agreeing} agreed when last compared`,
+    ailment: daemon.ailment(),
+  }
 }
 
 /** Nobody waits for an answer to a signal, so what is wrong with the file can only be logged. */

@@ -1,48 +1,17 @@
 /** A disk that fills up while a daemon writes: it goes on serving reads, says why it does not write, and recovers. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync, writeSync, openSync, closeSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { bytes, contents, converged, skipBecause, until, useFleet } from '../support/daemons.ts'
 import { Ledger } from '../support/ledger.ts'
-
-const DISK_MIB = 48
-const MIB = 1024 * 1024
+import { fill, smallDisk } from '../support/small-disk.ts'
 
 describe('a full disk', function () {
   this.timeout(120_000)
   const fleet = useFleet()
 
-  /** A file system of its own; absent where that is not permitted, with the reason. */
-  function smallDisk(): { dir: string } | { reason: string } {
-    const dir = path.join(fleet().dir, 'disk')
-    mkdirSync(dir)
-    const args = ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m`, 'hearsay-test', dir]
-    const { status, stderr, error } = spawnSync('mount', args, { encoding: 'utf8' })
-    if (status !== 0) return { reason: error?.message ?? stderr.trim() }
-    fleet().onClose(() => {
-      spawnSync('umount', ['-l', dir])
-    })
-    return { dir }
-  }
-
-  /** Takes all the room that is left. */
-  function fill(file: string): void {
-    const fd = openSync(file, 'w')
-    try {
-      for (const size of [MIB, 4096, 1]) {
-        const chunk = Buffer.alloc(size, 1)
-        for (;;) if (writeSync(fd, chunk) < size) break
-      }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
-    } finally {
-      closeSync(fd)
-    }
-  }
-
   it('keeps what was acknowledged readable, refuses writes with STORE_FAILED, and recovers', async function () {
-    const disk = smallDisk()
+    const disk = smallDisk(fleet())
     if ('reason' in disk) skipBecause(this, `no small file system here: ${disk.reason}`)
     const a = await fleet().start({ data: path.join(disk.dir, 'data') })
     const b = await fleet().start({ settings: { bootstrap: [a.bootstrap] } })
@@ -91,7 +60,7 @@ describe('a full disk', function () {
   })
 
   it('keeps a daemon from starting, with a clear word, until there is room', async function () {
-    const disk = smallDisk()
+    const disk = smallDisk(fleet())
     if ('reason' in disk) skipBecause(this, `no small file system here: ${disk.reason}`)
     writeFileSync(path.join(disk.dir, 'filler'), '')
     fill(path.join(disk.dir, 'filler'))
