@@ -20,7 +20,14 @@ const CAUSES: [RegExp, string][] = [
   ],
   [/does not speak/, 'it is not a hearsay daemon of this version.'],
   [/dial self/, 'it is the address of this daemon itself.'],
-  [/ECONNRESET|EPIPE|Unexpected EOF|connection closed/i, 'the peer closed the connection.'],
+  [
+    /blocked by gater/,
+    'the allow list of this daemon does not name that peer; "hearsay allow add" does.',
+  ],
+  [
+    /ECONNRESET|EPIPE|Unexpected EOF|connection closed/i,
+    'the peer closed the connection. If it has an allow list, that may not name this daemon.',
+  ],
   [
     /ETIMEDOUT|timed? ?out|aborted/i,
     'no answer. Is the machine up, and does a firewall block the port?',

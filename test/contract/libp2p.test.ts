@@ -204,15 +204,15 @@ describe('libp2p transport', () => {
       }
       assert.deepEqual(a.transport.admit([SECRET]), [b.self])
       await until('the loss', () => !isUp(b, a.self))
-      await assert.rejects(b.transport.connect(a.address), /another network key/)
+      await assert.rejects(b.transport.connect(a.address), { code: 'CONNECT_FAILED' })
     })
 
     it('turns away whom it does not allow, in either direction, and whoever passes on what it wrote', async () => {
       const allowed = new Set<string>()
       const a = await fleetPeer('a', { allows: (peer) => allowed.has(peer) })
       const b = await fleetPeer('b')
-      await assert.rejects(a.transport.connect(b.address), { code: 'CONNECT_FAILED' })
-      await b.transport.connect(a.address).catch(() => undefined)
+      await assert.rejects(a.transport.connect(b.address), refused(/allow list of this daemon/))
+      await assert.rejects(b.transport.connect(a.address), refused(/If it has an allow list/))
       await until('the end of all connections', () => a.transport.neighbours().length === 0)
       assert.deepEqual(a.events, [])
       assert.ok(a.transport.counters().peersTurnedAway > 0)
@@ -471,6 +471,8 @@ describe('libp2p transport', () => {
     })
 
     it('takes no harm from a list of peers that is not one', async () => {
+      const telling = (...peers: object[]): string =>
+        JSON.stringify({ links: 1, accepts: [], peers })
       const a = await world.peer('a', { tuning: { exchangePeers: true } })
       const raw = await rawPeer(await generateKeyPair('Ed25519'))
       const connection = await raw.dial(a.address)
@@ -479,8 +481,12 @@ describe('libp2p transport', () => {
         'not JSON',
         '{}',
         JSON.stringify([{ peer: 'x', addresses: ['y'] }]),
-        JSON.stringify([{ peer: raw.self, addresses: Array(100).fill('/ip4/127.0.0.1/tcp/1') }]),
-        JSON.stringify([{ peer: a.self, addresses: [a.address] }]),
+        telling({ peer: 'x', addresses: ['y'] }),
+        telling({ peer: raw.self, addresses: Array(100).fill('/ip4/127.0.0.1/tcp/1') }),
+        telling({ peer: a.self, addresses: [a.address] }),
+        telling({ peer: 'x'.repeat(10_000), addresses: [] }),
+        JSON.stringify({ links: -1, accepts: [], peers: [] }),
+        JSON.stringify({ links: 1, accepts: Array(100).fill('label'), peers: [] }),
       ]
       for (const list of lists) {
         const stream = await connection.newStream(PEERS_PROTOCOL)
@@ -491,6 +497,10 @@ describe('libp2p transport', () => {
       await until('the link', () => isUp(a, raw.self))
       assert.deepEqual(a.events, [`up ${raw.self}`])
       assert.equal(a.transport.counters().dialsFailed, 0)
+      assert.deepEqual(
+        (a.transport as FleetTransport).known().map(({ peer }) => peer),
+        [raw.self],
+      )
     })
 
     it('drops the dead connection of a peer that was restarted', async () => {
