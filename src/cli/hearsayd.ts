@@ -5,6 +5,7 @@
  * SIGHUP makes it read its key file anew.
  * What could not start ends with one line and exit code 1, wrong usage with 2, a defect of the program with 70.
  */
+import './patient-compiler.ts'
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
@@ -200,7 +201,7 @@ async function main(): Promise<number> {
   try {
     const command = program().parse()
     const config = configOf(command.opts<Flags>())
-    const log = createLogger(config.log, config.name)
+    const log = await createLogger(config.log, config.name)
     exitOnDefects(log)
     const stopAsked = stopSignal()
     const daemon = await start(config, log)
