@@ -143,6 +143,37 @@ export interface StoreCheck {
   failure?: string
 }
 
+/** What a backup says of itself. Identifiers and hashes are hexadecimal digits. */
+export interface BackupManifest {
+  /** Of the backup's layout. */
+  format: 1
+  /** Wall clock, milliseconds, at which the copy was begun: it is of that moment. */
+  at: number
+  /** Of hearsay. */
+  version: string
+  /** The daemon that it was made of. */
+  name: string
+  peerId: PeerId
+  cluster: string
+  map: string
+  completeness: Completeness
+  /** Of the store; held items are some of them. */
+  records: number
+  items: number
+  dots: number
+  actors: number
+  /** Hash of the context. */
+  context: string
+  /** Of all held items, expired ones too. */
+  fingerprint: string
+  /** SHA-256 over all records. */
+  checksum: string
+}
+
+/** Records of a consistent copy of the store, as they lie in it; the manifest comes last. */
+export type SnapshotPart =
+  { records: { key: Uint8Array; value: Uint8Array }[] } | { manifest: BackupManifest }
+
 /** Times that the daemon stood still for a second or more, since its start. */
 export interface EventLoop {
   stalls: number
@@ -206,6 +237,8 @@ export interface Status {
     /** Age of the commit that the disk has not answered yet. */
     commitMs?: number
     loss?: StoreLoss
+    /** The store was found older than what this daemon has acknowledged, lacking so many of its own mutations. */
+    rolledBack?: { at: number; dots: number }
     /** The latest complete check of this run; absent before the first. At start everything is checked as well. */
     check?: StoreCheck
   }
@@ -254,6 +287,8 @@ export interface Daemon {
   decideRemovals(decision: RemovalDecision): number
   /** Reads the whole store and checks it. A damaged one is written anew from memory. */
   verify(): Promise<StoreCheck>
+  /** A consistent copy of the store, checked on the way. Throws STORE_DAMAGED in place of its end. */
+  snapshot(): AsyncIterable<SnapshotPart>
   /** Prometheus text exposition. */
   metrics(): Promise<string>
   /** Commits what is under way, leaves the fleet, closes the store. */

@@ -27,6 +27,7 @@ import { clusterOf, peerHash, serviceName } from './daemon/identity.ts'
 import type { Cluster } from './daemon/identity.ts'
 import { freeBytes, Health, storeAilment } from './daemon/health.ts'
 import { FleetMembership } from './daemon/membership.ts'
+import { snapshot } from './daemon/snapshot.ts'
 import { StoreChecker } from './daemon/store-check.ts'
 import type { Metrics } from './daemon/metrics.ts'
 import { doubtsView, removalsView } from './daemon/removals.ts'
@@ -43,6 +44,7 @@ import type {
   RemovalDecision,
   RepairReceipt,
   ScanOptions,
+  SnapshotPart,
   Status,
   StoreCheck,
   WatchEvent,
@@ -356,9 +358,13 @@ class RunningDaemon implements Daemon {
     return { loss: { at, madeUp: lossAt === 0, ...found } }
   }
 
-  #checkView(): Pick<Status['store'], 'check'> {
+  #checkView(): Pick<Status['store'], 'check' | 'rolledBack'> {
     const { latest } = this.#checker
-    return latest === undefined ? {} : { check: latest }
+    const rolledBack = this.#driver.engine.links.rollback.found
+    return {
+      ...(latest === undefined ? {} : { check: latest }),
+      ...(rolledBack === undefined ? {} : { rolledBack }),
+    }
   }
 
   ailment(): string | undefined {
@@ -425,6 +431,18 @@ class RunningDaemon implements Daemon {
 
   verify(): Promise<StoreCheck> {
     return this.#checker.verify()
+  }
+
+  snapshot(): AsyncIterable<SnapshotPart> {
+    const { config, cluster, data } = this.#parts
+    return snapshot(data.store, cluster.hash, {
+      version: VERSION,
+      name: config.name,
+      peerId: this.peerId,
+      cluster: toHex(toBinary(cluster.id)),
+      map: toHex(toBinary(cluster.map)),
+      completeness: this.completeness(),
+    })
   }
 
   async metrics(): Promise<string> {

@@ -77,6 +77,19 @@ const storeCheck: Check = {
     `whole when last read, ${new Date(check?.at ?? startedAt).toISOString()}`,
 }
 
+const rollback: Check = {
+  name: 'rollback',
+  problem({ store: { rolledBack } }, now) {
+    if (rolledBack === undefined) return undefined
+    return (
+      `The store was older than what this daemon had acknowledged: ${count(rolledBack.dots, 'change')} of its own came back from ` +
+      `peers, ${instant(rolledBack.at, now)}. Was a backup or a copy restored? Then all is as it must be. If not, look at the disk: ` +
+      'what had reached no peer is lost.'
+    )
+  },
+  fine: () => 'nothing of its own is missing that peers have',
+}
+
 /** Room that the store must have at least, whatever its size: its journal and one batch of the largest values. */
 const FREE_BYTES_MIN = 64 * MiB
 
@@ -338,6 +351,7 @@ export const CHECKS: readonly Check[] = [
   store,
   damage,
   storeCheck,
+  rollback,
   space,
   removals,
   doubts,

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander'
 import { HearsayError } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import { allowCommand } from './commands/allow.ts'
+import { backupCommand } from './commands/backup.ts'
 import { completionCommand } from './commands/completion.ts'
 import { connectCommand } from './commands/connect.ts'
 import { delCommand } from './commands/del.ts'
@@ -22,6 +23,7 @@ import { peersCommand } from './commands/peers.ts'
 import { putCommand } from './commands/put.ts'
 import { removalsCommand } from './commands/removals.ts'
 import { repairCommand } from './commands/repair.ts'
+import { restoreCommand } from './commands/restore.ts'
 import { statusCommand } from './commands/status.ts'
 import { topCommand } from './commands/top.ts'
 import { verifyCommand } from './commands/verify.ts'
@@ -49,6 +51,8 @@ const COMMANDS = [
   repairCommand,
   removalsCommand,
   verifyCommand,
+  backupCommand,
+  restoreCommand,
   idCommand,
   networkKeyCommand,
   completionCommand,

@@ -3,7 +3,8 @@
  * a commit. Memory holds what is under way and one line, whatever the size of the file.
  *
  * A key replaces what is held. A key with several values must come out as siblings of each other: each is written with
- * one and the same version token, taken before the first of them, so that none has seen another. To learn that token all that
+ * one and the same version token, taken before the first of them, so that none has seen another; the winner last, so that
+ * it is the winner again. To learn that token all that
  * was sent before must be answered; such keys are few.
  *
  * The first line that cannot be read ends the reading, and the first that the daemon refuses as well. What was sent before a bad
@@ -51,9 +52,18 @@ export class Import {
   }
 
   /** Throws BAD_IMPORT_LINE, or the code of the daemon's refusal, naming the line and what is imported. */
-  async run(input: AsyncIterable<unknown>, progress: Progress): Promise<Imported> {
+  run(input: AsyncIterable<unknown>, progress: Progress): Promise<Imported> {
+    return this.#send(this.#mutations(input), progress)
+  }
+
+  /** The same of keys that are at hand; what is called a line is a key then. */
+  runKeys(keys: Iterable<ImportedKey>, progress: Progress): Promise<Imported> {
+    return this.#send(this.#mutationsOf(keys), progress)
+  }
+
+  async #send(mutations: AsyncIterable<Mutation>, progress: Progress): Promise<Imported> {
     try {
-      for await (const answer of this.#client.write(this.#mutations(input))) {
+      for await (const answer of this.#client.write(mutations)) {
         const sent = this.#underWay.shift()
         if (sent === undefined) throw new HearsayError('DAEMON_FAILED', 'an answer to nothing sent')
         if ('error' in answer) this.#fail(sent.line, answer.error)
@@ -94,9 +104,16 @@ export class Import {
     }
   }
 
+  async *#mutationsOf(keys: Iterable<ImportedKey>): AsyncGenerator<Mutation> {
+    for (const key of keys) {
+      if (this.#failure !== undefined) return
+      yield* this.#keyMutations(++this.#lines, key)
+    }
+  }
+
   async *#keyMutations(line: number, { key, siblings }: ImportedKey): AsyncGenerator<Mutation> {
     const token = siblings.length > 1 ? await this.#tokenBefore(key) : undefined
-    for (const [i, { value, expiresAt }] of siblings.entries()) {
+    for (const [i, { value, expiresAt }] of siblings.toReversed().entries()) {
       if (this.#failure !== undefined) return
       this.#underWay.push({ line, lastOfKey: i === siblings.length - 1 })
       yield {

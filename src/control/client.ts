@@ -20,6 +20,7 @@ import type {
   RemovalDecision,
   RepairReceipt,
   SiblingView,
+  SnapshotPart,
   Status,
   StoreCheck,
   WatchEvent,
@@ -38,7 +39,7 @@ import { HearsayError } from '../errors.ts'
 import { clientWrites, type WriteAnswer } from './client-writes.ts'
 import { answerText, lines, openAnswer, type Answer, type Call as HttpCall } from './client-http.ts'
 import * as header from './headers.ts'
-import { bytesOf, entryOfJson, listedOfJson, parseObject } from './json.ts'
+import { bytesOf, entryOfJson, listedOfJson, parseObject, snapshotOfJson } from './json.ts'
 import type { JsonObject, ListedKey } from './json.ts'
 import { CLIENT_NETWORK_TIMEOUT_MS, CLIENT_TIMEOUT_MS } from './limits.ts'
 import { percentEncode } from './percent.ts'
@@ -203,6 +204,11 @@ export class ControlClient {
       path: '/v1/verify',
       timeoutMs,
     })) as unknown as StoreCheck
+  }
+
+  /** A consistent copy of the store; the manifest comes last. Throws STORE_DAMAGED in its place. */
+  async snapshot(): Promise<AsyncIterable<SnapshotPart>> {
+    return this.#stream({ method: 'GET', path: '/v1/snapshot' }, snapshotOfJson)
   }
 
   /** Prometheus text exposition. */

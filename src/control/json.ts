@@ -15,10 +15,18 @@
  *     listed    {"key":K,"siblingCount":1,"token":T,"time":…,"dot":…,"writer":W,"expiresAt":E,"value":V}
  *     mutation  {"op":"put","key":K,"value":V,"expiresAt":E,"token":T} or {"op":"delete","key":K,"token":T}
  *     import    an entry, of which key, values and expiry are taken, or {"key":K,"value":V,"expiresAt":E}
+ *     snapshot  {"keyBase64":K,"valueBase64":V}, a record of the store, or {"manifest":{…}}, the last line
  *     failure   {"error":{"code":C,"message":M}}, the last line of a stream that could not go on
  */
 import { isUtf8 } from 'node:buffer'
-import type { DotView, EntryView, Mutation, SiblingView, WatchEvent } from '../daemon-api.ts'
+import type {
+  DotView,
+  EntryView,
+  Mutation,
+  SiblingView,
+  SnapshotPart,
+  WatchEvent,
+} from '../daemon-api.ts'
 import { HearsayError } from '../errors.ts'
 
 /** One key of a listing: its winner, without the value unless that was asked for. */
@@ -259,4 +267,23 @@ export function listedOfJson(text: string): ListedKey {
     ...expiryOf(object),
     ...(value === undefined ? {} : { value }),
   }
+}
+
+const base64 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+
+export function* snapshotLines(part: SnapshotPart): Generator<string> {
+  if ('manifest' in part) {
+    yield `${JSON.stringify(part)}\n`
+    return
+  }
+  for (const { key, value } of part.records) {
+    yield `{"keyBase64":"${base64(key)}","valueBase64":"${base64(value)}"}\n`
+  }
+}
+
+export function snapshotOfJson(text: string): SnapshotPart {
+  const object = parseObject(text)
+  if ('manifest' in object) return object as unknown as SnapshotPart
+  return { records: [{ key: required(object, 'key'), value: required(object, 'value') }] }
 }

@@ -169,6 +169,31 @@ const StoreCheck = object(
   ['failure'],
 )
 
+const BackupManifest = object({
+  format: { const: 1 },
+  at: wallClock,
+  version: text,
+  name: text,
+  peerId: text,
+  cluster: hex32,
+  map: hex32,
+  completeness: ref('Completeness'),
+  records: count,
+  items: count,
+  dots: count,
+  actors: count,
+  context: hex32,
+  fingerprint: hex32,
+  checksum: { type: 'string', pattern: '^[0-9a-f]{64}$' },
+})
+const base64 = { ...text, contentEncoding: 'base64' } as const
+const SnapshotLine = {
+  oneOf: [
+    object({ keyBase64: base64, valueBase64: base64 }),
+    object({ manifest: ref('BackupManifest') }),
+  ],
+}
+
 const Status = object(
   {
     version: text,
@@ -196,9 +221,10 @@ const Status = object(
         failing: text,
         commitMs: ms,
         loss: ref('StoreLoss'),
+        rolledBack: object({ at: wallClock, dots: count }),
         check: ref('StoreCheck'),
       },
-      ['failing', 'commitMs', 'loss', 'check'],
+      ['failing', 'commitMs', 'loss', 'rolledBack', 'check'],
     ),
     doubts: object({ removalsHeld: count, actorsDoubted: count }),
     memory: object({ rssBytes: count, heapUsedBytes: count, heapLimitBytes: count }),
@@ -281,6 +307,8 @@ const named: Record<string, object> = {
   Cluster,
   StoreLoss,
   StoreCheck,
+  BackupManifest,
+  SnapshotLine,
   Status,
   Identity,
   Readiness,

@@ -149,11 +149,10 @@ function registerRoutes(app: FastifyInstance, context: ControlContext): void {
     nodeRoutes(scope, context)
     membershipRoutes(scope, context)
     removalRoutes(scope, context)
-    storeRoutes(scope, context)
     scope.get('/v1/openapi.json', { schema: { hide: true } }, () => Promise.resolve(app.swagger()))
     done()
   })
-  for (const routes of [keyRoutes, streamRoutes, writeRoute]) {
+  for (const routes of [keyRoutes, streamRoutes, storeRoutes, writeRoute]) {
     app.register((scope, _options, done) => {
       // First of all, so that refusals say it as well.
       scope.addHook('onRequest', (_request, reply, next) => {

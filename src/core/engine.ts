@@ -116,6 +116,7 @@ export class Engine {
       now: () => this.#now,
       writer: () => this.#writer,
       complete: () => this.#completeness.ever,
+      lossAt: () => this.#loss.since,
       emit: (effect) => this.#effects.push(effect),
       submit: (work) => this.#submit(work),
       count: (name, by) => this.#count(name, by),

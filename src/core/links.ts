@@ -18,7 +18,8 @@ import { decodeDigest, encodeDigest, makeDigest } from './repair/digest.ts'
 import type { Digest, Self } from './repair/digest.ts'
 import { emptyReceipt, RepairSession } from './repair/session.ts'
 import type { Receipt, SessionHost } from './repair/session.ts'
-import type { Replica } from './replica.ts'
+import type { ContextPart, Replica } from './replica.ts'
+import { RollbackWatch } from './rollback.ts'
 import type { EngineOptions, Now } from './settings.ts'
 import type { Delta } from './wire/gossip.ts'
 import { decodeLink, encodeLink } from './wire/link.ts'
@@ -54,6 +55,8 @@ export interface LinksHost {
   now(): Now
   writer(): Writer | undefined
   complete(): boolean
+  /** As `Engine.lossAt`. */
+  lossAt(): number
   emit(effect: CoreEffect): void
   submit(work: Work): void
   count(name: string, by: number): void
@@ -62,6 +65,7 @@ export interface LinksHost {
 
 export class Links {
   readonly peers = new Map<string, Peer>()
+  readonly rollback: RollbackWatch
   readonly #host: LinksHost
   readonly #nonce: Uint8Array
   readonly #nonces = new Nonces()
@@ -72,6 +76,7 @@ export class Links {
 
   constructor(host: LinksHost) {
     this.#host = host
+    this.rollback = new RollbackWatch(host.options.peerHash)
     this.#nonce = host.options.random.bytes(NONCE_BYTES)
     this.#budget = new Budget(host.options.settings.repair.bytesPerSecond, host.now().mono)
     this.#gaps = new GapWatch(host.replica.context, host.options.settings.repair.gapDelay)
@@ -330,6 +335,7 @@ export class Links {
       mayPull: () => ![...this.peers.values()].some((other) => other.session?.pulling),
       missing: (part, wholeContext) => {
         peer.lacked(part)
+        this.#noteRollback(peer, part)
         if (wholeContext) completeness.offer(peer.id, offeredAt, part)
       },
       pulled: (complete) => {
@@ -345,6 +351,21 @@ export class Links {
       believed: (range, seen) => trust.believed(peer.id, range, seen),
       finished: (receipt) => this.#onFinished(peer, receipt),
     }
+  }
+
+  /** After a loss that was found at start (R8) own mutations are known to be missing. */
+  #noteRollback(peer: Peer, lacked: ContextPart): void {
+    if (this.#host.lossAt() > 0) return
+    const { wall } = this.#host.now()
+    if (!this.rollback.notices(lacked, this.#host.writer()?.actor, wall)) return
+    this.#host.count('storeRolledBack', 1)
+    this.#host.emit({
+      type: 'log',
+      level: 'error',
+      message:
+        'the store is older than what this daemon has acknowledged: restored, copied, or rolled back by its disk. Peers bring back what they have; what had reached none of them is lost',
+      fields: { code: 'STORE_ROLLED_BACK', peer: peer.id, dots: this.rollback.found?.dots },
+    })
   }
 
   #noteDigest(peer: Peer, theirs: Digest, now: Now): void {

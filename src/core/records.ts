@@ -17,9 +17,11 @@
  * their dots. It has nothing to say "removed" of, hence every verdict of it is sound, and peers bring back the rest.
  */
 import { fromBinary, toBinary, toHex } from './bytes.ts'
+import type { ActorId } from './bytes.ts'
 import type { Change } from './change.ts'
 import { decodeIntervals, encodeIntervals } from './intervals.ts'
 import * as intervals from './intervals.ts'
+import type { Intervals } from './intervals.ts'
 import { ACTOR_BYTES, compareDots, decodeItem, lane, lanesToBytes } from './item.ts'
 import type { Hash, Item } from './item.ts'
 import { Replica } from './replica.ts'
@@ -155,6 +157,31 @@ export interface Loaded {
   itemsLost: number
 }
 
+export interface StoreSummary {
+  items: number
+  dots: number
+  actors: number
+  /** The context's hash. */
+  context: string
+  /** Of all held items. */
+  fingerprint: string
+}
+
+/** What one record says, for whoever reads a copy of a store without its network key. */
+export type RecordContent =
+  { actor: ActorId; seen: Intervals } | { item: Item } | 'neither' | 'unreadable'
+
+/** The hash of an item is the one that stands beside it, unchecked. */
+export function contentOf({ key, value }: RawRecord): RecordContent {
+  if (key[0] === CONTEXT) {
+    const seen = decodeIntervals(value)
+    return seen === undefined ? 'unreadable' : { actor: toBinary(key.subarray(1)), seen }
+  }
+  if (key[0] !== ITEM) return 'neither'
+  const item = decodeItem(value.subarray(HASH_BYTES), () => value.subarray(0, HASH_BYTES))
+  return item === undefined ? 'unreadable' : { item }
+}
+
 /** Rebuilds a replica from the records of a store, which come in ascending order of their keys. */
 export class Loader {
   readonly #hash: Hash
@@ -201,6 +228,18 @@ export class Loader {
   /** Records that were added. */
   get records(): number {
     return this.#records
+  }
+
+  /** What the records that were added hold. */
+  summary(): StoreSummary {
+    const { context } = this.#replica
+    return {
+      items: this.#intact,
+      dots: context.dots,
+      actors: context.actors,
+      context: toBinary(context.hash()),
+      fingerprint: toBinary(lanesToBytes(this.#sum)),
+    }
   }
 
   /** What is wrong with the store; once, when all records were added. */

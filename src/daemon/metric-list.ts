@@ -215,6 +215,11 @@ export const COUNTERS: readonly CounterEntry[] = [
     from: 'counters.storeRewrites',
   },
   {
+    name: 'hearsay_store_rolled_back_total',
+    help: 'Times that the store was found older than what this daemon has acknowledged.',
+    from: 'counters.storeRolledBack',
+  },
+  {
     name: 'hearsay_actors_retired_total',
     help: 'Times that this daemon went on under a new actor.',
     from: 'counters.actorsRetired',

@@ -7,6 +7,7 @@
  * | `store/`       | the durable store; its `LOCK` is what keeps a second daemon out                         |
  * | `store.new/`   | one that is being written to take the place of a damaged one                            |
  * | `store.damaged/` | the latest one that was replaced, for whoever wants to look into it; may be removed   |
+ * | `store.replaced/` | the one in whose place a backup was put                                              |
  * | `identity.key` | the peer's private key                                                                  |
  * | `owner.json`   | names the process that holds the lock, for the message that refuses another             |
  *
@@ -41,7 +42,7 @@ const FORMAT_FILE = 'format'
 const STORE_DIRECTORY = 'store'
 const NEW_STORE_DIRECTORY = 'store.new'
 /** What a store that was replaced is called from then on, by the reason. */
-export type KeptAs = 'store.damaged' | 'store.local'
+export type KeptAs = 'store.damaged' | 'store.local' | 'store.replaced'
 const IDENTITY_FILE = 'identity.key'
 const OWNER_FILE = 'owner.json'
 const DIRECTORY_MODE = 0o700

@@ -57,6 +57,7 @@ const CASES: Case[] = [
   ['/v1/repair', 'POST', '/v1/repair', 200, '{}'],
   ['/v1/repair', 'POST', '/v1/repair', 404, '{"peer":"stranger"}'],
   ['/v1/verify', 'POST', '/v1/verify', 200],
+  ['/v1/snapshot', 'GET', '/v1/snapshot', 200],
   ['/v1/status', 'GET', '/v1/status', 200],
   ['/v1/keys/{key}', 'PUT', '/v1/keys/plain?ttl=100000', 200, 'value'],
   ['/v1/keys/{key}', 'GET', '/v1/keys/plain', 200],

@@ -68,6 +68,7 @@ describe('command line without a daemon', function () {
       const names = await commands()
       assert.deepEqual(names.sort(), [
         'allow',
+        'backup',
         'completion',
         'connect',
         'del',
@@ -85,6 +86,7 @@ describe('command line without a daemon', function () {
         'put',
         'removals',
         'repair',
+        'restore',
         'status',
         'top',
         'verify',
@@ -227,7 +229,9 @@ describe('command line without a daemon', function () {
       ['peers'],
       ['connect', '/ip4/127.0.0.1/tcp/1'],
       ['repair'],
+      ['removals'],
       ['verify'],
+      ['backup', 'somewhere'],
       ['id'],
       ['forget', '12D3KooWEG6WPEnFL4Mgu44Kw7rPg2Te3bmgFq6zGhkv8DJfr8CD'],
       ['allow', 'list'],
@@ -245,7 +249,7 @@ describe('command line without a daemon', function () {
     }
 
     it('all commands that need one are tried above', async () => {
-      const needNone = ['help', 'network-key', 'completion']
+      const needNone = ['help', 'network-key', 'completion', 'restore']
       const tried = new Set([...needing.map(([name]) => name), ...needNone])
       assert.deepEqual(
         (await commands()).filter((name) => !tried.has(name)),

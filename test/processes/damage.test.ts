@@ -1,10 +1,11 @@
 /** Daemons whose store was damaged while they were stopped: they heal from their peers, and no peer loses anything (R8). */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { converged, until, useFleet } from '../support/daemons.ts'
 import type { TestDaemon } from '../support/daemons.ts'
+import { DamageWorld } from '../damage/world.ts'
 import { Ledger } from '../support/ledger.ts'
 
 const KEYS = 300
@@ -109,6 +110,36 @@ describe('a damaged store', () => {
     assert.equal((await a.client.verify()).damage.length, 0)
   })
 
+  it('is told of when it is whole and older than what was acknowledged', async function () {
+    this.timeout(120_000)
+    const [a, b] = await fleet().startMany(2)
+    assert.ok(a !== undefined && b !== undefined)
+    const ledger = new Ledger()
+    for (let i = 0; i < 5; i++) await ledger.putOwn(a.client, `early-${i}`)
+    await a.stop()
+    const copy = path.join(a.dir, 'copy')
+    cpSync(a.data, copy, { recursive: true })
+    await a.start()
+    for (let i = 0; i < 5; i++) await ledger.putOwn(a.client, `late-${i}`)
+    await converged([a, b])
+    await a.stop()
+    rmSync(a.data, { recursive: true })
+    cpSync(copy, a.data, { recursive: true })
+    await a.start()
+    const { rolledBack } = await until('the roll back to be noticed', async () => {
+      const { store } = await a.client.status()
+      return store.rolledBack === undefined ? undefined : store
+    })
+    assert.equal(rolledBack?.dots, 5)
+    assert.equal(a.logged('STORE_ROLLED_BACK').length, 1)
+    await converged([a, b])
+    for (const daemon of [a, b]) await ledger.check(daemon.client, daemon.name)
+    assert.equal((await b.client.status()).store.rolledBack, undefined)
+    await a.restart()
+    await converged([a, b])
+    assert.equal((await a.client.status()).store.rolledBack, undefined)
+  })
+
   it('without peers is told, and the daemon goes on with what is left', async function () {
     this.timeout(60_000)
     const a = await fleet().start({})
@@ -127,5 +158,21 @@ describe('a damaged store', () => {
     assert.ok(lost > 0 && lost < KEYS, `${lost} lost`)
     assert.equal(keys, KEYS - lost)
     assert.equal(completeness.state, 'complete')
+  })
+})
+
+describe('damage to any file of a data directory', () => {
+  const fleet = useFleet()
+
+  // A sixth of the kinds each: `npm run damage` has them all.
+  const SEEDS = [0, 8, 13, 21, 36, 86]
+
+  it('heals, or refuses the start in one line that says what to do, and no daemon loses anything', async function () {
+    this.timeout(300_000)
+    const world = await DamageWorld.start(fleet())
+    for (const seed of SEEDS) {
+      const outcome = await world.run(seed)
+      assert.ok(outcome.done !== undefined || outcome.damage.kind === 'roll back')
+    }
   })
 })

@@ -3,7 +3,7 @@
  * tokens, siblings, expiry at reads, grouped commits, and watches that fold and overflow. Daemons that share a
  * `neighbourhood` can be linked under `/memory/NAME` and repair by taking over each other's whole state.
  */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import type {
   Completeness,
   Daemon,
@@ -15,6 +15,7 @@ import type {
   RepairReceipt,
   ScanOptions,
   SiblingView,
+  SnapshotPart,
   Status,
   StoreCheck,
   WatchEvent,
@@ -356,6 +357,19 @@ export class MapDaemon implements Daemon {
     const records = [...this.#held.values()].flat().length
     const found = { records, bytes: 0, damage: [], rewritten: false }
     return Promise.resolve({ at: Date.now(), durationMs: 0, ...found })
+  }
+
+  /** Nothing that a store would take: it has none. */
+  async *snapshot(): AsyncGenerator<SnapshotPart> {
+    const [key, value] = [Buffer.from('k'), Buffer.from('v')]
+    yield { records: [{ key, value }] }
+    const { name, version, cluster, digest } = await this.status()
+    const { context, fingerprint, dots, items } = digest
+    const held = { items, dots, actors: 1, context, fingerprint }
+    const origin = { version, name, peerId: this.peerId, cluster: cluster.id, map: hash('map') }
+    const manifest = { ...origin, ...held, completeness: this.completenessNow }
+    const checksum = createHash('sha256').update(key).update(value).digest('hex')
+    yield { manifest: { format: 1, at: Date.now(), records: 1, checksum, ...manifest } }
   }
 
   metrics(): Promise<string> {

@@ -1,9 +1,27 @@
 /** What is done with the store as a whole. */
 import type { FastifyInstance } from 'fastify'
 import type { ControlContext } from '../context.ts'
+import type { Daemon } from '../../daemon-api.ts'
+import { NDJSON } from '../headers.ts'
+import { failureLine } from '../http-errors.ts'
+import { snapshotLines } from '../json.ts'
 import { ERRORS, ref } from '../schemas.ts'
+import { sendNdjson } from './streams.ts'
 
-export function storeRoutes(app: FastifyInstance, { daemon }: ControlContext): void {
+async function* lines(daemon: Daemon, signal: AbortSignal): AsyncGenerator<string> {
+  try {
+    for await (const part of daemon.snapshot()) {
+      signal.throwIfAborted()
+      yield* snapshotLines(part)
+    }
+  } catch (error) {
+    yield failureLine(error)
+  }
+}
+
+export function storeRoutes(app: FastifyInstance, context: ControlContext): void {
+  const { daemon } = context
+
   app.post(
     '/v1/verify',
     {
@@ -14,5 +32,25 @@ export function storeRoutes(app: FastifyInstance, { daemon }: ControlContext): v
       },
     },
     () => daemon.verify(),
+  )
+
+  app.get(
+    '/v1/snapshot',
+    {
+      schema: {
+        summary:
+          'A consistent copy of the store, record by record as they lie in it: what "hearsay backup" keeps',
+        response: {
+          200: {
+            description: 'one line for each record, and the manifest as the last line',
+            content: {
+              [NDJSON]: { schema: { anyOf: [ref('SnapshotLine'), ref('Failure')] } },
+            },
+          },
+          ...ERRORS,
+        },
+      },
+    },
+    (_request, reply) => sendNdjson(reply, lines(daemon, context.streamSignal(reply))),
   )
 }
