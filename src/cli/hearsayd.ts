@@ -142,8 +142,12 @@ async function announce(config: DaemonConfig, daemon: Daemon, log: Logger): Prom
   log.info(process.stdout.isTTY ? {} : { version: VERSION, ...where }, 'hearsayd is ready')
 }
 
-async function serve(daemon: Daemon, log: Logger, stopAsked: Promise<string>): Promise<void> {
-  const manager = ServiceManager.of(process.env, log)
+async function serve(
+  daemon: Daemon,
+  log: Logger,
+  stopAsked: Promise<string>,
+  manager: ServiceManager | undefined,
+): Promise<void> {
   await manager?.ready(() => conditionOf(daemon))
   const signal = await stopAsked
   log.info({ signal }, 'stopping; the same signal again ends it at once')
@@ -204,10 +208,11 @@ async function main(): Promise<number> {
     const log = await createLogger(config.log, config.name)
     exitOnDefects(log)
     const stopAsked = stopSignal()
+    const manager = ServiceManager.of(process.env, log)
     const daemon = await start(config, log)
     if (!process.stdout.isTTY) reloadOnHangup(daemon, log)
     await announce(config, daemon, log)
-    await serve(daemon, log, stopAsked)
+    await serve(daemon, log, stopAsked, manager)
     return EXIT.done
   } catch (error) {
     if (!(error instanceof CommanderError)) {
