@@ -14,9 +14,9 @@ one is shown. Nothing is refused or held back because of its timestamp.
 EXPIRY
 
 A value with --ttl has an absolute expiry. Each daemon hides it when its own
-clock reaches that moment, and removes it from the store at expiry +
-expiry.skew + expiry.grace, at once on no daemon: a clock that was wrong for a
-minute can be set right before anything is lost.
+clock reaches that moment, and removes it from the store only at expiry +
+expiry.skew + expiry.grace: a clock that was wrong for a while can be set right
+before anything is lost.
 
 DOUBT
 

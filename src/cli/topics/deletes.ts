@@ -20,17 +20,25 @@ DAMAGE
 
 Because absence speaks, a store that lost records must not speak. Every batch
 carries sum and count of the hashes of what is stored; a store that does not
-add up is never taken for one from which things were deleted, and says so in
-log and status. Never repair a data directory by hand, and never copy files
-into it.
+add up is never taken for one from which things were deleted. The daemon goes
+on with what is intact, says so in log and status, and takes the rest from its
+peers. It also reads its whole store through once a day (store.scrubInterval),
+and "hearsay verify" does it now. Never repair a data directory by hand.
+
+Peers that say that very many keys are gone, with nothing to prove it, are not
+believed at once either: "hearsay removals".
 
 BACKUPS
 
 A copy of a data directory is the same replica a second time. Do not start it
 beside the original (DUPLICATE_IDENTITY), and do not put an old copy in the
-place of a newer one: what was written since then and not yet pulled by a peer
-is lost. To keep a copy of the contents use "hearsay export"; "hearsay import"
-writes them as new values.
+place of a newer one. Use
+
+  hearsay backup DIR        one moment of a running daemon, checked on the way
+  hearsay restore DIR       for a disk that was lost: the rest comes from peers
+  hearsay restore --revive  for values that should not have been deleted
+
+"hearsay export" and "hearsay import" move values between fleets.
 
 EXPIRY
 
@@ -39,5 +47,5 @@ A value with --ttl is hidden at its expiry and removed from the store later
 
 SEE ALSO
   hearsay help consistency, siblings, clocks
-  hearsay help del, export, import
+  hearsay help del, backup, restore, verify, removals
 `
