@@ -4,7 +4,7 @@ import { clusterOf } from '../../src/daemon/identity.ts'
 
 describe("a cluster's hash of items", () => {
   const key = new Uint8Array(32).map((_, i) => 7 * i)
-  const { hash } = clusterOf({ clusterId: new Uint8Array(16), fingerprintKey: key, secrets: [] })
+  const { hash } = clusterOf({ clusterId: new Uint8Array(16), fingerprintKey: key, secrets: [key] })
 
   /** What is on disk and on the wire depends on it: it may never change. */
   const expected = (bytes: Uint8Array): Buffer =>
