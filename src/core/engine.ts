@@ -224,6 +224,8 @@ export class Engine {
         return this.#onGossip(event.author, event.deltas, event.bytes)
       case 'repair':
         return this.#links.repair(event.peer, event.id)
+      case 'converged':
+        return this.#links.converge.ask(event.id, event.withinMs)
       case 'removals':
         return event.decision === 'approve' ? this.#approve() : this.#refuse()
     }

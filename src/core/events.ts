@@ -1,4 +1,5 @@
 /** What goes into the core and what comes out of it. */
+import type { Convergence } from './converge.ts'
 import type { Item } from './item.ts'
 import type { RawBatch } from './records.ts'
 import type { Receipt } from './repair/session.ts'
@@ -16,6 +17,8 @@ export type CoreEvent =
   | { type: 'message'; peer: string; bytes: Uint8Array }
   | { type: 'gossip'; author: string; deltas: Delta[]; bytes: number }
   | { type: 'repair'; id: number; peer: string }
+  /** An operator asks whether all linked peers have the same; answered by `convergence` in this time. */
+  | { type: 'converged'; id: number; withinMs: number }
   /** An operator's word on removals that are held back (R13). */
   | { type: 'removals'; decision: 'approve' | 'refuse' }
 
@@ -33,6 +36,7 @@ export type CoreEffect =
   /** Keys whose visible state may have changed. */
   | { type: 'changed'; keys: Iterable<string> }
   | { type: 'repaired'; id: number; peer: string; receipt: Receipt }
+  | { type: 'convergence'; id: number; result: Convergence }
   /** Of two contents of one dot (R14), the second is not held any more: it is to be kept where people find it. */
   | { type: 'twin'; peer: string; kept: Item; lost: Item }
   /** This daemon must not go on. */

@@ -8,6 +8,7 @@
 import { toBinary } from './bytes.ts'
 import type { ClockWatch } from './clock.ts'
 import type { CompletenessWatch } from './completeness.ts'
+import { Converge } from './converge.ts'
 import type { CoreEffect } from './events.ts'
 import { GapWatch } from './gaps.ts'
 import * as intervals from './intervals.ts'
@@ -66,6 +67,7 @@ export interface LinksHost {
 export class Links {
   readonly peers = new Map<string, Peer>()
   readonly rollback: RollbackWatch
+  readonly converge: Converge
   readonly #host: LinksHost
   readonly #nonce: Uint8Array
   readonly #nonces = new Nonces()
@@ -77,6 +79,18 @@ export class Links {
   constructor(host: LinksHost) {
     this.#host = host
     this.rollback = new RollbackWatch(host.options.peerHash)
+    this.converge = new Converge({
+      replica: host.replica,
+      peers: this.peers,
+      now: () => host.now(),
+      hasLoss: () => host.lossAt() > 0,
+      emit: (effect) => host.emit(effect),
+      submit: (work) => host.submit(work),
+      send: (peer, type, body) => this.#send(peer, type, body),
+      compare: (peer) => {
+        if (peer.hello !== undefined && peer.session === undefined) this.#ask(peer, false)
+      },
+    })
     this.#nonce = host.options.random.bytes(NONCE_BYTES)
     this.#budget = new Budget(host.options.settings.repair.bytesPerSecond, host.now().mono)
     this.#gaps = new GapWatch(host.replica.context, host.options.settings.repair.gapDelay)
@@ -108,6 +122,7 @@ export class Links {
     if (peer === undefined) return
     this.peers.delete(id)
     peer.session?.fail('the link was lost', this.#host.now())
+    this.converge.linkLost(peer)
     this.#neighbours.changed(this.#host.now().mono)
     this.#host.clock.peerGone(id)
   }
@@ -126,6 +141,8 @@ export class Links {
       if (this.#neighbours.heard(peer, message.body.nonces)) return
       return this.#violation(peer, 'malformed neighbours')
     }
+    if (message.type === 'convergeAsk') return this.converge.onAsk(peer, message.body)
+    if (message.type === 'convergeAnswer') return this.converge.onAnswer(peer, message.body)
     if (message.type === 'digestAsk') return this.#onDigestAsk(peer, message.body)
     if (isForAsker(message)) {
       const { session } = message.body
@@ -182,6 +199,7 @@ export class Links {
         this.#ask(peer, false)
       }
     }
+    this.converge.tick()
     if (this.#gaps.due(now.mono)) this.#askForGaps(now)
     if (now.mono >= this.#neighbours.tellAt) this.#tellNeighbours()
   }
@@ -197,7 +215,7 @@ export class Links {
 
   deadline(): number {
     const gaps = this.#gaps.deadline(this.#host.now().mono)
-    let deadline = Math.min(gaps, this.#neighbours.tellAt)
+    let deadline = Math.min(gaps, this.#neighbours.tellAt, this.converge.deadline())
     for (const peer of this.peers.values()) {
       if (peer.hello === undefined) {
         deadline = Math.min(deadline, peer.helloBy)
@@ -246,7 +264,8 @@ export class Links {
     this.#host.completeness.peerSeen()
     const now = this.#host.now()
     this.#neighbours.changed(now.mono)
-    if (now.mono >= peer.nextDigestAt && peer.session === undefined) {
+    const isDue = now.mono >= peer.nextDigestAt || peer.proofs.length > 0
+    if (isDue && peer.session === undefined) {
       this.#ask(peer, false)
     }
   }
@@ -300,17 +319,17 @@ export class Links {
     this.#send(peer, 'digestAnswer', encodeDigest(mine, wire.session))
     // The exchange serves this side as well, unless a session of its own is under way.
     if (peer.session !== undefined) return
-    this.#startSession(peer, false).askFrom(theirs, mine, theirs.clock)
+    this.#startSession(peer, { thorough: false, prove: false }).askFrom(theirs, mine, theirs.clock)
   }
 
   #ask(peer: Peer, thorough: boolean): void {
     peer.unansweredSince ??= this.#host.now().mono
-    this.#startSession(peer, thorough).ask()
+    this.#startSession(peer, { thorough, prove: !thorough && peer.takeProofs() }).ask()
   }
 
-  #startSession(peer: Peer, thorough: boolean): RepairSession {
+  #startSession(peer: Peer, how: { thorough: boolean; prove: boolean }): RepairSession {
     const { inlineBytes } = this.#host.options.settings.gossip
-    const options = { id: this.#nextSession++, fresh: peer.fresh, thorough, inlineBytes }
+    const options = { id: this.#nextSession++, fresh: peer.fresh, ...how, inlineBytes }
     const session = new RepairSession(this.#sessionHost(peer), options, this.#host.now())
     peer.session = session
     return session
@@ -334,8 +353,8 @@ export class Links {
       },
       mayPull: () => ![...this.peers.values()].some((other) => other.session?.pulling),
       missing: (part, wholeContext) => {
-        peer.lacked(part)
         this.#noteRollback(peer, part)
+        peer.lacked(part, replica.context, this.#host.now().mono)
         if (wholeContext) completeness.offer(peer.id, offeredAt, part)
       },
       pulled: (complete) => {
@@ -394,13 +413,24 @@ export class Links {
       peer.fresh = true
       peer.nextDigestAt = now.mono
     }
-    if (peer.waiting.length === 0) return
+    this.converge.finished(peer, session, receipt)
+    if (peer.waiting.length === 0) return this.#proveNext(peer, receipt)
     // Who asked while a mere comparison was under way gets a session of their own, as long as there is a link.
     if (session?.thorough !== true && this.peers.get(peer.id) === peer) {
       return this.#ask(peer, true)
     }
     for (const id of peer.waiting.splice(0)) {
       this.#host.emit({ type: 'repaired', id, peer: peer.id, receipt })
+    }
+    this.#proveNext(peer, receipt)
+  }
+
+  /** Who asked for a proof while a session was under way that began before they did; an unanswered one is repeated later. */
+  #proveNext(peer: Peer, receipt: Receipt): void {
+    const answered = receipt.outcome === 'equal' || receipt.outcome === 'repaired'
+    const linked = this.peers.get(peer.id) === peer
+    if (answered && linked && peer.proofs.length > 0 && peer.session === undefined) {
+      this.#ask(peer, false)
     }
   }
 

@@ -8,6 +8,25 @@ import type { Comparison, Digest } from './repair/digest.ts'
 import type { Plan, Receipt, RepairSession } from './repair/session.ts'
 import type { Now } from './settings.ts'
 
+/** Somebody waits to hear whether this replica has all that a peer has. */
+export interface Proof {
+  /** Monotonic time at which it waits no longer. */
+  by: number
+  done(outcome: ProofOutcome): void
+}
+
+export type ProofOutcome =
+  /** It has. */
+  | 'has-all'
+  /** Some of the peer's dots are still missing. */
+  | 'behind'
+  /** Removals that the peer says are held back (R13). */
+  | 'held-removals'
+  /** A difference was found that one session could not settle. */
+  | 'unsettled'
+  | 'late'
+  | 'link-lost'
+
 /** A difference of fingerprints that lasts this long is looked into whatever else goes on. */
 const LASTING_MS = 2 * 60_000
 /** The range step towards one peer runs at most this often. */
@@ -37,6 +56,9 @@ export class Peer {
   session: RepairSession | undefined
   /** Ids of `repair` commands that wait for the session under way, or for the next. */
   waiting: number[] = []
+  /** Proofs for the next session, and those for the session under way. */
+  proofs: Proof[] = []
+  proving: Proof[] = []
   /** The first pull of a link leaves nothing to gossip. */
   fresh = true
   /** While a session was under way something showed that calls for another right after it. */
@@ -56,6 +78,9 @@ export class Peer {
   pulledAt: number | undefined
   /** What this replica lacked of the peer's context when that was last told; absent before the first comparison. */
   #lacked: ReadonlyMap<ActorId, Intervals> | undefined
+  #lackedAt = 0
+  /** The same as it was told earlier, as long as some of that is still missing. */
+  #lackedFirst: { missing: ReadonlyMap<ActorId, Intervals>; at: number } | undefined
   #gaveAll = false
   /** Comparisons in a row that will be told otherwise soon. */
   #provisional = 0
@@ -78,7 +103,10 @@ export class Peer {
     this.#provisional = agreed && theirs.complete ? 0 : this.#provisional + 1
     this.complete = theirs.complete
     this.clockOffset = theirs.clock - now.wall
-    if (contextsEqual) this.#lacked = new Map()
+    if (contextsEqual) {
+      this.#lacked = new Map()
+      this.#lackedFirst = undefined
+    }
     if (fingerprintsEqual) {
       this.#differsSince = undefined
       this.#settledDiffers = 0
@@ -100,8 +128,19 @@ export class Peer {
   }
 
   /** The peer told its context, and this is what was missing here. */
-  lacked(missing: ReadonlyMap<ActorId, Intervals>): void {
+  lacked(missing: ReadonlyMap<ActorId, Intervals>, context: Context, mono: number): void {
+    const first = this.#lackedFirst
+    if (first === undefined || stillMissing(first.missing, context) === 0) {
+      this.#lackedFirst = { missing, at: mono }
+    }
     this.#lacked = missing
+    this.#lackedAt = mono
+  }
+
+  /** The session that begins now is for whoever waits for a proof; whether anybody does. */
+  takeProofs(): boolean {
+    this.proving.push(...this.proofs.splice(0))
+    return this.proving.length > 0
   }
 
   /** Whatever it is waited for counts from now on. */
@@ -113,12 +152,15 @@ export class Peer {
 
   /** Dots that the peer had when it last told, and that have not come since, by whatever way; undefined while unknown. */
   dotsBehind(context: Context): number | undefined {
-    if (this.#lacked === undefined) return undefined
-    let dots = 0
-    for (const [actor, missing] of this.#lacked) {
-      dots += intervals.count(intervals.subtract(missing, context.get(actor)))
-    }
-    return dots
+    return this.#lacked && stillMissing(this.#lacked, context)
+  }
+
+  /** Monotonic time since which one of those dots is known to be missing; undefined while none is. */
+  behindSince(context: Context): number | undefined {
+    if ((this.dotsBehind(context) ?? 0) === 0) return undefined
+    const first = this.#lackedFirst
+    const lasts = first !== undefined && stillMissing(first.missing, context) > 0
+    return lasts ? first.at : this.#lackedAt
   }
 
   /** Whether all that the peer had at some comparison of this link has come. */
@@ -133,4 +175,12 @@ export class Peer {
     if (this.#provisional === 0) return interval
     return Math.min(PROVISIONAL_RETRY_MS * 2 ** (this.#provisional - 1), interval)
   }
+}
+
+function stillMissing(missing: ReadonlyMap<ActorId, Intervals>, context: Context): number {
+  let dots = 0
+  for (const [actor, set] of missing) {
+    dots += intervals.count(intervals.subtract(set, context.get(actor)))
+  }
+  return dots
 }

@@ -65,7 +65,7 @@ describe('core: a peer', () => {
     const context = new Context(hash)
     const actor = 'a'.repeat(16)
     assert.equal(peer.dotsBehind(context), undefined)
-    peer.lacked(new Map([[actor, [3, 7]]]))
+    peer.lacked(new Map([[actor, [3, 7]]]), context, 0)
     assert.equal(peer.dotsBehind(context), 5)
     context.addRange(actor, 1, 4)
     assert.equal(peer.dotsBehind(context), 3)
@@ -73,9 +73,27 @@ describe('core: a peer', () => {
     assert.equal(peer.dotsBehind(context), 0)
   })
 
+  it('knows since when something has been missing, while what it lacks changes', () => {
+    const peer = newPeer()
+    const context = new Context(hash)
+    const actor = 'a'.repeat(16)
+    const tells = (missing: [number, number], mono: number): void =>
+      peer.lacked(new Map([[actor, missing]]), context, mono)
+    assert.equal(peer.behindSince(context), undefined)
+    tells([3, 7], 10)
+    assert.equal(peer.behindSince(context), 10)
+    context.addRange(actor, 1, 6)
+    tells([7, 20], 20)
+    assert.equal(peer.behindSince(context), 10)
+    context.addRange(actor, 7, 7)
+    assert.equal(peer.behindSince(context), 20)
+    context.addRange(actor, 8, 20)
+    assert.equal(peer.behindSince(context), undefined)
+  })
+
   it('with an equal context leaves nothing missing', () => {
     const peer = newPeer()
-    peer.lacked(new Map([['a'.repeat(16), [3, 7]]]))
+    peer.lacked(new Map([['a'.repeat(16), [3, 7]]]), new Context(hash), 0)
     peer.compared(digest, equal, NOW)
     assert.equal(peer.dotsBehind(new Context(hash)), 0)
   })

@@ -118,6 +118,7 @@ const EVENT_CODES: Record<CoreEvent['type'], number> = {
   gossip: 8,
   repair: 9,
   removals: 10,
+  converged: 11,
 }
 
 export class Fleet implements NetworkHost, GossipHost {
@@ -316,6 +317,13 @@ export class Fleet implements NetworkHost, GossipHost {
     return id
   }
 
+  /** Asks whether all that `node` is linked with has converged; the effect carries the number. */
+  converged(node: SimNode, withinMs = 5_000): number {
+    const id = ++this.#ids
+    this.dispatch(node, { type: 'converged', id, withinMs })
+    return id
+  }
+
   dispatch(node: SimNode, event: CoreEvent): void {
     const { engine } = node
     if (engine === undefined) return
@@ -376,6 +384,7 @@ export class Fleet implements NetworkHost, GossipHost {
         return undefined
       case 'twin':
       case 'repaired':
+      case 'convergence':
       case 'changed':
         return undefined
     }

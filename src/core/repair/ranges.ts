@@ -25,7 +25,7 @@ const LIST_MAX = 24
 /** Beyond this a list is refused even if asked for, and split instead. */
 const LIST_HARD_MAX = 256
 /** Ranges in one message; what does not fit is found by the next session. */
-const RANGES_MAX = 1024
+export const RANGES_MAX = 1024
 const FINGERPRINT_BYTES = 8
 
 export interface Range {

@@ -11,6 +11,12 @@
  * - A dot that the answerer holds and whose item did not arrive is left out of its range.
  * - A sibling is dropped only on the answerer's word: `ctx0` covers it, or `resolved` lists it as removed (R4).
  * - Partial progress is correct progress: everything committed stays, and the next session asks for the rest.
+ *
+ * A session that is to *prove* agreement is over when this replica has all that the answerer had when the session began.
+ * Equal digests show it at once. Else the pull leaves nothing to gossip, and the range step looks through everything: the
+ * pull comes first, because a dot that is covered and not held is never held again, so that what the range step finds
+ * removed stays so. Covering `ctx0` alone proves nothing of removals: a range by itself removes nothing, and neither does
+ * a dot that is seen only because a later mutation supersedes it.
  */
 import type { ActorId } from '../bytes.ts'
 import type { Change } from '../change.ts'
@@ -31,12 +37,20 @@ import type { Comparison, Digest, Self } from './digest.ts'
 import { applyKeyState, decodeKeyState } from './key-state.ts'
 import type { KeyState, KeyStateJudge } from './key-state.ts'
 import { PullAsk } from './pull-ask.ts'
-import { decodeRangeClaims, encodeRangeClaims, firstClaims, nextClaims } from './ranges.ts'
+import {
+  decodeRangeClaims,
+  encodeRangeClaims,
+  firstClaims,
+  nextClaims,
+  RANGES_MAX,
+} from './ranges.ts'
 import type { Candidates, Range } from './ranges.ts'
 import { CANDIDATES_MAX, encodeResolve } from './resolve.ts'
 
 /** n items take about log16(n) / 2 rounds; more means that the maps move faster than the step. */
 const RANGE_ROUNDS_MAX = 12
+/** A proof pulls so few dots also while another pull is under way: to get some of them twice is cheaper than to wait. */
+const PROOF_PULL_DOTS_MAX = 4096
 
 export interface Receipt {
   /** `postponed`: this daemon is pulling from another peer; `busy`: the peer answers too many already. */
@@ -100,6 +114,8 @@ export interface SessionOptions {
   fresh: boolean
   /** An operator asked: compare again at the end, and run the range step without waiting. */
   thorough: boolean
+  /** Find out whether this replica has all that the peer has now, removals as well. */
+  prove: boolean
   /** Larger items do not travel by gossip. */
   inlineBytes: number
 }
@@ -135,6 +151,11 @@ export class RepairSession {
   tookLarge = false
   /** Removals were held back: the peer will say them again. */
   heldBack = false
+  /** Of a session that is to prove it: this replica has all that the peer had when the session began. */
+  proven = false
+  /** The range step has looked through everything, and nothing that it named was left open. */
+  #comparedAll = false
+  #leftOpen = false
   readonly #twins: { kept: Item; lost: Item }[] = []
 
   constructor(host: SessionHost, options: SessionOptions, now: Now) {
@@ -218,8 +239,14 @@ export class RepairSession {
     if (this.thorough && comparison.contextsEqual && !comparison.fingerprintsEqual) {
       this.#plan = { pull: false, ranges: 'all' }
     }
+    if (this.#options.prove) {
+      const { contextsEqual, fingerprintsEqual } = comparison
+      this.proven = contextsEqual && fingerprintsEqual
+      this.#plan = { pull: !contextsEqual, ranges: this.proven ? 'none' : 'all' }
+    }
     if (!this.#plan.pull) return this.#afterPull()
-    if (!this.thorough && !this.#host.mayPull()) {
+    const small = this.#options.prove && theirs.dots - mine.dots <= PROOF_PULL_DOTS_MAX
+    if (!this.thorough && !small && !this.#host.mayPull()) {
       return this.#end('postponed', 'another pull is under way')
     }
     this.#requestPull()
@@ -229,7 +256,8 @@ export class RepairSession {
 
   #requestPull(): void {
     const { context } = this.#host.replica
-    this.#pull = new PullAsk(this.id, this.#options.fresh || this.thorough, context)
+    const { fresh, prove } = this.#options
+    this.#pull = new PullAsk(this.id, fresh || prove || this.thorough, context)
     this.#receipt.rounds++
     this.#send('pullRequest', this.#pull.firstRequest(context))
   }
@@ -306,8 +334,10 @@ export class RepairSession {
     if (applied.itemsAdded > 0 && state.items.some((item) => item.envelope.length > inlineBytes)) {
       this.tookLarge = true
     }
-    if (state.itemsRefused > 0) this.#host.itemsRefused(state.itemsRefused)
-    else if (applied.missing.length > 0) this.#candidates.keys.add(state.key)
+    if (state.itemsRefused > 0) {
+      this.#leftOpen = true
+      this.#host.itemsRefused(state.itemsRefused)
+    } else if (applied.missing.length > 0) this.#candidates.keys.add(state.key)
     return applied.missing
   }
 
@@ -328,8 +358,17 @@ export class RepairSession {
       this.#again = false
       return this.ask()
     }
+    if (this.#options.prove && !this.#coversMissing()) this.#plan.ranges = 'none'
     if (this.#plan.ranges !== 'none') return this.#startRanges()
     this.#resolveNext()
+  }
+
+  /** Whether all has come that the openings of this session named. */
+  #coversMissing(): boolean {
+    const { context } = this.#host.replica
+    return [...this.#missing].every(
+      ([actor, missing]) => intervals.subtract(missing, context.get(actor)).length === 0,
+    )
   }
 
   // Ranges.
@@ -342,6 +381,7 @@ export class RepairSession {
       ranges.push({ lower: scope.expiringStart, upper: boundAt(2, 0) })
       ranges.push({ lower: scope.settledEnd, upper: scope.persistentEnd })
     }
+    this.#comparedAll = this.#plan.ranges === 'all'
     this.#plan.ranges = 'none'
     this.#askRanges(firstClaims(this.#host.replica, ranges))
   }
@@ -359,7 +399,9 @@ export class RepairSession {
     const pulled = this.#pulledBefore
     const mayBeRemoved = (dot: Dot): boolean => pulled === undefined || pulled.covers(dot)
     const next = nextClaims(this.#host.replica, answer, this.#candidates, mayBeRemoved)
+    if (answer.length >= RANGES_MAX || next.length >= RANGES_MAX) this.#leftOpen = true
     if (next.length > 0 && this.#rangeRounds < RANGE_ROUNDS_MAX) return this.#askRanges(next)
+    if (next.length > 0) this.#leftOpen = true
     this.#rangeRounds = 0
     this.#receipt.keysByRangeStep += this.#candidates.keys.size + this.#candidates.dots.length
     this.#resolveNext()
@@ -369,7 +411,7 @@ export class RepairSession {
 
   #resolveNext(): void {
     const { keys, dots } = this.#candidates
-    if (keys.size + dots.length === 0) return this.#end(this.#outcome())
+    if (keys.size + dots.length === 0) return this.#done()
     this.#asked = {
       keys: [...keys].slice(0, CANDIDATES_MAX),
       dots: dots.slice(0, CANDIDATES_MAX),
@@ -402,7 +444,9 @@ export class RepairSession {
       }
       // A key that stayed unresolved is left to the next session: asking again would bring the same.
       for (const key of this.#candidates.keys) {
-        if (!unresolved.has(key)) this.#candidates.keys.delete(key)
+        if (unresolved.has(key)) continue
+        this.#candidates.keys.delete(key)
+        this.#leftOpen = true
       }
       return () => undefined
     })
@@ -443,6 +487,13 @@ export class RepairSession {
     const next = this.#next
     this.#next = undefined
     next()
+  }
+
+  #done(): void {
+    if (this.#options.prove && this.#comparedAll) {
+      this.proven = !this.#leftOpen && !this.heldBack
+    }
+    this.#end(this.#outcome())
   }
 
   #outcome(): 'equal' | 'repaired' {

@@ -19,6 +19,8 @@
  * | rangesAnswer    | answerer | those that differ, split or listed                                          |
  * | resolve         | asker    | its dots of keys that may differ                                            |
  * | resolved        | answerer | per key: items to take, dots that are removed                               |
+ * | convergeAsk     | both     | "have you all that I have now?"                                             |
+ * | convergeAnswer  | both     | the answer, or how much is missing (`converge.ts`)                          |
  *
  * An unknown type is ignored (it is a later version's); a known one that does not decode is a protocol violation.
  */
@@ -43,6 +45,8 @@ export interface LinkBodies {
   rangesAnswer: messages.Ranges
   resolve: messages.Resolve
   resolved: messages.Resolved
+  convergeAsk: messages.ConvergeAsk
+  convergeAnswer: messages.ConvergeAnswer
 }
 
 export type LinkType = keyof LinkBodies
@@ -68,6 +72,8 @@ const CODECS: { [T in LinkType]: { byte: number; codec: Codec<LinkBodies[T]> } }
   resolve: { byte: 14, codec: messages.Resolve.codec() },
   resolved: { byte: 15, codec: messages.Resolved.codec() },
   neighbours: { byte: 16, codec: messages.Neighbours.codec() },
+  convergeAsk: { byte: 17, codec: messages.ConvergeAsk.codec() },
+  convergeAnswer: { byte: 18, codec: messages.ConvergeAnswer.codec() },
 }
 
 const TYPE_OF_BYTE = new Map(

@@ -4027,3 +4027,295 @@ export namespace Resolved {
     return streamMessage(buf, Resolved.codec(), opts)
   }
 }
+
+export interface ConvergeAsk {
+  id: number
+  withinMs: number
+}
+
+export namespace ConvergeAsk {
+  let _codec: Codec<ConvergeAsk>
+
+  export const codec = (): Codec<ConvergeAsk> => {
+    if (_codec == null) {
+      _codec = message<ConvergeAsk>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.id != null && obj.id !== 0)) {
+          w.uint32(8)
+          w.uint32(obj.id)
+        }
+
+        if ((obj.withinMs != null && obj.withinMs !== 0)) {
+          w.uint32(16)
+          w.uint32(obj.withinMs)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          id: 0,
+          withinMs: 0
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.id = reader.uint32()
+              break
+            }
+            case 2: {
+              obj.withinMs = reader.uint32()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.id`,
+                value: reader.uint32()
+              }
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.withinMs`,
+                value: reader.uint32()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface ConvergeAskIdFieldEvent {
+    field: '$.id'
+    value: number
+  }
+
+  export interface ConvergeAskWithinMsFieldEvent {
+    field: '$.withinMs'
+    value: number
+  }
+
+  export function encode (obj: Partial<ConvergeAsk>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, ConvergeAsk.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ConvergeAsk>): ConvergeAsk {
+    return decodeMessage(buf, ConvergeAsk.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ConvergeAsk>): Generator<ConvergeAskIdFieldEvent | ConvergeAskWithinMsFieldEvent> {
+    return streamMessage(buf, ConvergeAsk.codec(), opts)
+  }
+}
+
+export interface ConvergeAnswer {
+  id: number
+  proven: boolean
+  lacking?: number
+  missingMs: number
+  why: string
+}
+
+export namespace ConvergeAnswer {
+  let _codec: Codec<ConvergeAnswer>
+
+  export const codec = (): Codec<ConvergeAnswer> => {
+    if (_codec == null) {
+      _codec = message<ConvergeAnswer>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.id != null && obj.id !== 0)) {
+          w.uint32(8)
+          w.uint32(obj.id)
+        }
+
+        if ((obj.proven != null && obj.proven !== false)) {
+          w.uint32(16)
+          w.bool(obj.proven)
+        }
+
+        if (obj.lacking != null) {
+          w.uint32(24)
+          w.uint64Number(obj.lacking)
+        }
+
+        if ((obj.missingMs != null && obj.missingMs !== 0)) {
+          w.uint32(32)
+          w.uint64Number(obj.missingMs)
+        }
+
+        if ((obj.why != null && obj.why !== '')) {
+          w.uint32(42)
+          w.string(obj.why)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          id: 0,
+          proven: false,
+          missingMs: 0,
+          why: ''
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.id = reader.uint32()
+              break
+            }
+            case 2: {
+              obj.proven = reader.bool()
+              break
+            }
+            case 3: {
+              obj.lacking = reader.uint64Number()
+              break
+            }
+            case 4: {
+              obj.missingMs = reader.uint64Number()
+              break
+            }
+            case 5: {
+              obj.why = reader.string()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.id`,
+                value: reader.uint32()
+              }
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.proven`,
+                value: reader.bool()
+              }
+              break
+            }
+            case 3: {
+              yield {
+                field: `${prefix}.lacking`,
+                value: reader.uint64Number()
+              }
+              break
+            }
+            case 4: {
+              yield {
+                field: `${prefix}.missingMs`,
+                value: reader.uint64Number()
+              }
+              break
+            }
+            case 5: {
+              yield {
+                field: `${prefix}.why`,
+                value: reader.string()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface ConvergeAnswerIdFieldEvent {
+    field: '$.id'
+    value: number
+  }
+
+  export interface ConvergeAnswerProvenFieldEvent {
+    field: '$.proven'
+    value: boolean
+  }
+
+  export interface ConvergeAnswerLackingFieldEvent {
+    field: '$.lacking'
+    value: number
+  }
+
+  export interface ConvergeAnswerMissingMsFieldEvent {
+    field: '$.missingMs'
+    value: number
+  }
+
+  export interface ConvergeAnswerWhyFieldEvent {
+    field: '$.why'
+    value: string
+  }
+
+  export function encode (obj: Partial<ConvergeAnswer>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, ConvergeAnswer.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ConvergeAnswer>): ConvergeAnswer {
+    return decodeMessage(buf, ConvergeAnswer.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ConvergeAnswer>): Generator<ConvergeAnswerIdFieldEvent | ConvergeAnswerProvenFieldEvent | ConvergeAnswerLackingFieldEvent | ConvergeAnswerMissingMsFieldEvent | ConvergeAnswerWhyFieldEvent> {
+    return streamMessage(buf, ConvergeAnswer.codec(), opts)
+  }
+}
