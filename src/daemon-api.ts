@@ -250,6 +250,45 @@ export interface Status {
   transport: TransportCounters
 }
 
+/** What one side has of the other. */
+export interface ConvergedSide {
+  /**
+   * `has-all`; `behind`: mutations are missing; `held-removals`: removals are held back; `unsettled`: a difference was
+   * found that one comparison could not settle; `late`, `no-answer`, `not-asked`, `link-lost`, `loss`, `store-failed`, `busy`;
+   * `other`: a reason that this version does not know.
+   */
+  standing: string
+  /** Mutations of the other side that are missing; absent while unknown. */
+  lacking?: number
+  /** For how long the one missing longest has been known to be missing: by no clock of its writer. */
+  missingMs?: number
+}
+
+export interface ConvergedPeer {
+  peer: PeerId
+  name?: string
+  /** What this daemon has of the peer. */
+  here: ConvergedSide
+  /** What the peer has of this daemon. */
+  there: ConvergedSide
+}
+
+export interface Converged {
+  /**
+   * Whether all that was acknowledged before `asOf` at this daemon or one of `peers` is held or superseded at every one of
+   * them, and what was removed is held by none.
+   */
+  converged: boolean
+  /** Wall clock of this daemon when it was asked. */
+  asOf: number
+  durationMs: number
+  /** Every linked peer. */
+  peers: ConvergedPeer[]
+  /** Known, and not linked: away, or neighbours of others. The answer does not speak of them. */
+  unlinked: PeerId[]
+  reason?: 'alone' | 'linked-meanwhile' | 'loss' | 'store-failed' | 'busy'
+}
+
 export interface ScanOptions {
   prefix?: Uint8Array
   /** Only keys after this one. */
@@ -281,6 +320,8 @@ export interface Daemon {
   connect(address: string): Promise<PeerId>
   /** Runs one repair session now, with the given peer or with every connected one. Throws UNKNOWN_PEER. */
   repair(peer?: PeerId): Promise<RepairReceipt[]>
+  /** Whether what was written before this call is on every linked peer; `timeoutMs`: for the peers to answer. */
+  converged(options: { timeoutMs: number }): Promise<Converged>
   /** Removals of very many keys that are held back because nothing proves them (R13). */
   removals(): HeldRemovals
   /** Lets them go, or writes the items anew. How many keys that are. */

@@ -30,12 +30,14 @@ import { FleetMembership } from './daemon/membership.ts'
 import { snapshot } from './daemon/snapshot.ts'
 import { StoreChecker } from './daemon/store-check.ts'
 import type { Metrics } from './daemon/metrics.ts'
+import { convergedView } from './daemon/convergence.ts'
 import { doubtsView, removalsView } from './daemon/removals.ts'
 import { decodeToken, encodeToken } from './daemon/token.ts'
 import { dotView, Views } from './daemon/views.ts'
 import { Watchers } from './daemon/watchers.ts'
 import type {
   Completeness,
+  Converged,
   Daemon,
   EntryView,
   HeldRemovals,
@@ -416,6 +418,12 @@ class RunningDaemon implements Daemon {
       receipts.push(receiptView(one, await this.#driver.repair(one)))
     }
     return receipts
+  }
+
+  async converged({ timeoutMs }: { timeoutMs: number }): Promise<Converged> {
+    const { config, membership } = this.#parts
+    const result = await this.#driver.converged(timeoutMs)
+    return convergedView(result, membership.known(), config.bootstrap.length > 0)
   }
 
   removals(): HeldRemovals {

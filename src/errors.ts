@@ -52,6 +52,7 @@ export const ERROR_CODES = [
   'DUPLICATE_IDENTITY',
   'PROTOCOL_VIOLATION',
   'TIMEOUT',
+  'NOT_CONVERGED',
 ] as const
 
 export type ErrorCode = (typeof ERROR_CODES)[number]

@@ -8,6 +8,7 @@ import { allowCommand } from './commands/allow.ts'
 import { backupCommand } from './commands/backup.ts'
 import { completionCommand } from './commands/completion.ts'
 import { connectCommand } from './commands/connect.ts'
+import { convergedCommand } from './commands/converged.ts'
 import { delCommand } from './commands/del.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { exportCommand } from './commands/export.ts'
@@ -49,6 +50,7 @@ const COMMANDS = [
   forgetCommand,
   allowCommand,
   repairCommand,
+  convergedCommand,
   removalsCommand,
   verifyCommand,
   backupCommand,

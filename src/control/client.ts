@@ -12,6 +12,7 @@
  */
 import type {
   Completeness,
+  Converged,
   DotView,
   EntryView,
   HeldRemovals,
@@ -175,6 +176,13 @@ export class ControlClient {
     const timeoutMs = CLIENT_NETWORK_TIMEOUT_MS
     const answer = await this.#json({ method: 'POST', path: '/v1/repair', body, timeoutMs })
     return answer.receipts as RepairReceipt[]
+  }
+
+  /** Whether all that was written before this call is on every linked peer; `timeoutMs`: for the peers to answer. */
+  async converged({ timeoutMs }: { timeoutMs: number }): Promise<Converged> {
+    const path = `/v1/converged${queryOf({ timeout: timeoutMs })}`
+    const call: Call = { method: 'GET', path, timeoutMs: this.#timeoutMs + timeoutMs }
+    return (await this.#json(call)) as unknown as Converged
   }
 
   async removals(): Promise<HeldRemovals> {

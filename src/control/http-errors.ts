@@ -25,6 +25,7 @@ const STATUS_BY_CODE: Record<ErrorCode, number> = {
   BUSY: 503,
   WATCH_OVERFLOW: 503,
   TIMEOUT: 504,
+  NOT_CONVERGED: 409,
   STORE_FAILED: 507,
   // What can only happen while a daemon starts, or on the caller's side.
   BAD_CONFIG: 500,

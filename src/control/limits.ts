@@ -57,6 +57,12 @@ export const SOCKET_PATH_BYTES_MAX = process.platform === 'darwin' ? 103 : 107
  */
 export const ANSWER_BYTES_MAX = 256 * 1024 * 1024
 
+/** How long one question whether the fleet has converged waits for its peers when nothing else is said, milliseconds. */
+export const CONVERGED_TIMEOUT_MS = 5_000
+
+/** Longest that a request may ask this daemon to wait for its peers, milliseconds. */
+export const WAIT_MS_MAX = 60_000
+
 /** How long the client waits for an answer that does no work across the network, milliseconds. */
 export const CLIENT_TIMEOUT_MS = 30_000
 

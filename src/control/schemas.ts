@@ -288,6 +288,25 @@ const keyView = {
   peers: { type: 'array', items: object({ peer: text, labels }, ['labels']) },
 }
 
+const Side = object({ standing: text, lacking: count, missingMs: ms }, ['lacking', 'missingMs'])
+const Converged = object(
+  {
+    converged: flag,
+    asOf: wallClock,
+    durationMs: ms,
+    peers: {
+      type: 'array',
+      items: object({ peer: text, name: text, here: Side, there: Side }, ['name']),
+    },
+    unlinked: {
+      ...peerIds,
+      description: 'known and not linked: the answer does not speak of them',
+    },
+    reason: { enum: ['alone', 'linked-meanwhile', 'loss', 'store-failed', 'busy'] },
+  },
+  ['reason'],
+)
+
 const named: Record<string, object> = {
   Completeness,
   Dot,
@@ -314,6 +333,7 @@ const named: Record<string, object> = {
   Readiness,
   AddressBook,
   Forgotten,
+  Converged,
   HeldRemovals,
   RemovalsDecided: object({ keys: count }),
   AllowList: object(allowed),

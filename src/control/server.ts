@@ -29,6 +29,7 @@ import {
   VALUE_BYTES_MAX,
   WATCH_HEARTBEAT_MS,
 } from './limits.ts'
+import { convergedRoutes } from './routes/converged.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { membershipRoutes } from './routes/membership.ts'
 import { removalRoutes } from './routes/removals.ts'
@@ -149,6 +150,7 @@ function registerRoutes(app: FastifyInstance, context: ControlContext): void {
     nodeRoutes(scope, context)
     membershipRoutes(scope, context)
     removalRoutes(scope, context)
+    convergedRoutes(scope, context)
     scope.get('/v1/openapi.json', { schema: { hide: true } }, () => Promise.resolve(app.swagger()))
     done()
   })

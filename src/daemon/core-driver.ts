@@ -7,6 +7,7 @@ import { Engine } from '../core/engine.ts'
 import { encodeAll, encodeBirth, Loader } from '../core/records.ts'
 import type { Meta, RawBatch } from '../core/records.ts'
 import type { Replica } from '../core/replica.ts'
+import type { Convergence } from '../core/converge.ts'
 import type { Receipt } from '../core/repair/session.ts'
 import type { EngineOptions, Now } from '../core/settings.ts'
 import type { LocalMutation, LocalResult } from '../core/writes.ts'
@@ -119,6 +120,7 @@ export class CoreDriver {
   readonly #host: CoreDriverHost
   readonly #writes = new Map<number, Waiting<LocalResult[]>>()
   readonly #repairs = new Map<number, Waiting<Receipt>>()
+  readonly #convergences = new Map<number, Waiting<Convergence>>()
   readonly #idle: (() => void)[] = []
   #engine: Engine
   #loss: Loss | undefined
@@ -175,6 +177,14 @@ export class CoreDriver {
     })
   }
 
+  converged(withinMs: number): Promise<Convergence> {
+    const id = this.#nextId++
+    return new Promise((resolve, reject) => {
+      this.#convergences.set(id, { resolve, reject })
+      this.handle({ type: 'converged', id, withinMs })
+    })
+  }
+
   handle(event: CoreEvent): void {
     if (this.#stopped && event.type !== 'committed' && event.type !== 'commitFailed') return
     const effects = this.#engine.handle(event, nowOfProcess())
@@ -193,9 +203,8 @@ export class CoreDriver {
     await this.#conflicts.flushed()
     await this.#gate
     const stopping = new HearsayError('STOPPING', 'the daemon is stopping')
-    for (const waiting of [...this.#writes.values(), ...this.#repairs.values()]) {
-      waiting.reject(stopping)
-    }
+    for (const waiting of this.#writes.values()) waiting.reject(stopping)
+    this.#failQuestions(stopping)
   }
 
   #carryOut(effect: CoreEffect): void {
@@ -216,6 +225,10 @@ export class CoreDriver {
       case 'repaired':
         this.#repairs.get(effect.id)?.resolve(effect.receipt)
         this.#repairs.delete(effect.id)
+        return undefined
+      case 'convergence':
+        this.#convergences.get(effect.id)?.resolve(effect.result)
+        this.#convergences.delete(effect.id)
         return undefined
       case 'changed':
         return this.#host.changed(effect.keys)
@@ -307,8 +320,14 @@ export class CoreDriver {
 
   #failWaiting(): void {
     const error = new HearsayError('STORE_FAILED', 'the store was opened anew meanwhile: try again')
-    for (const waiting of this.#repairs.values()) waiting.reject(error)
-    this.#repairs.clear()
+    this.#failQuestions(error)
+  }
+
+  #failQuestions(error: HearsayError): void {
+    for (const questions of [this.#repairs, this.#convergences]) {
+      for (const waiting of questions.values()) waiting.reject(error)
+      questions.clear()
+    }
   }
 
   #arm(): void {

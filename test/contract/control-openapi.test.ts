@@ -55,6 +55,8 @@ const CASES: Case[] = [
   ['/v1/removals', 'POST', '/v1/removals', 400, '{"decision":"perhaps"}'],
   ['/v1/removals', 'POST', '/v1/removals', 200, '{"decision":"refuse"}'],
   ['/v1/repair', 'POST', '/v1/repair', 200, '{}'],
+  ['/v1/converged', 'GET', '/v1/converged?timeout=10000', 200],
+  ['/v1/converged', 'GET', '/v1/converged?timeout=0', 400],
   ['/v1/repair', 'POST', '/v1/repair', 404, '{"peer":"stranger"}'],
   ['/v1/verify', 'POST', '/v1/verify', 200],
   ['/v1/snapshot', 'GET', '/v1/snapshot', 200],

@@ -200,6 +200,21 @@ describe('converged', function () {
     assert.equal(ask(fleet, check, a!).converged, true)
   })
 
+  it('says no while dots are doubted that come without their contents', () => {
+    const { fleet, check } = started({ nodes: 2 })
+    const [a, b] = fleet.nodes
+    const actor = 'x'.repeat(16)
+    const far = { actor, counter: 5_000_000 }
+    const delta = { dot: { actor, counter: 1 }, supersedes: [far], announcedBytes: 0 }
+    fleet.dispatch(a!, { type: 'gossip', author: 'n9', deltas: [delta], bytes: 100 })
+    fleet.pass(100)
+    const result = ask(fleet, check, a!)
+    assert.equal(result.converged, false)
+    assert.deepEqual(standings(result), ['node1 has-all behind'])
+    assert.equal(result.peers[0]?.there.lacking, 1)
+    assert.equal(b!.live.doubts().actors, 1)
+  })
+
   it('hears no from a peer of an earlier version, which ignores the question', () => {
     const { fleet, check } = started({ nodes: 2 })
     const [a] = fleet.nodes

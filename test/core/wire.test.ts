@@ -37,6 +37,8 @@ const TYPES: LinkType[] = [
   'resolve',
   'resolved',
   'neighbours',
+  'convergeAsk',
+  'convergeAnswer',
 ]
 
 const DAMAGES = Number(process.env['HEARSAY_DAMAGES'] ?? 60)

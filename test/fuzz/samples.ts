@@ -10,7 +10,7 @@ import { binary, Fleet, hash } from '../support/fleet.ts'
 /** More actors than a pull request names at once, so that pulls begin by comparing buckets. */
 const MANY_ACTORS = 300
 
-/** Two nodes whose sessions use every message: pulls with and without buckets, the range step. */
+/** Two nodes whose sessions use every message: pulls with and without buckets, the range step, a question of convergence. */
 export function everyMessageScene(): Fleet {
   const fleet = new Fleet({ seed: 3, nodes: 2 })
   const [a, b] = fleet.nodes
@@ -40,6 +40,7 @@ export function everyMessageScene(): Fleet {
   fleet.dispatch(b!, { type: 'gossip', author: 'nobody', deltas, bytes: 1 })
   fleet.pass(50)
   fleet.connect(a!, b!)
+  fleet.schedule(10_000, () => fleet.converged(a!))
   return fleet
 }
 

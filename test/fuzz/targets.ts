@@ -110,6 +110,8 @@ class LinkUse {
         this.#answerer.expire()
         return this.#violations === before
       }
+      case 'convergeAsk':
+      case 'convergeAnswer':
       case 'hello':
       case 'refused':
       case 'neighbours':

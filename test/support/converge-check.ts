@@ -27,7 +27,7 @@ export interface Asked {
 interface Question extends Asked {
   node: SimNode
   run: number
-  then: Map<SimNode, Seen>
+  seen: Map<SimNode, Seen>
   writes: number
   /** No write was under way then. */
   quiet: boolean
@@ -51,7 +51,7 @@ export class ConvergeCheck {
   }
 
   ask(node: SimNode, withinMs: number): Asked {
-    const then = new Map(
+    const seen = new Map(
       this.#fleet.nodes
         .filter((one) => one.engine !== undefined)
         .map((one) => [one, seenBy(one)] as const),
@@ -59,9 +59,9 @@ export class ConvergeCheck {
     const question: Question = {
       node,
       run: node.run,
-      then,
+      seen,
       writes: this.#writes,
-      quiet: [...then.keys()].every((one) => one.live.idle),
+      quiet: [...seen.keys()].every((one) => one.live.idle),
       result: undefined,
     }
     // An answer may come at once, before the number is known.
@@ -97,12 +97,13 @@ export class ConvergeCheck {
     const members = this.#fleet.nodes.filter((one) => named.has(one.id))
     for (const one of members) {
       for (const other of members) {
-        const then = question.then.get(other)
-        if (then !== undefined) checkAgainst(one, other, then)
+        const before = question.seen.get(other)
+        if (before !== undefined) checkAgainst(one, other, before)
       }
     }
-    const allRun = members.every((one) => one.engine !== undefined)
-    if (!allRun || !question.quiet || this.#writes !== question.writes) return
+    // Somebody of whom the answer does not speak may give one of them something new meanwhile.
+    const isWhole = this.#fleet.nodes.every((one) => one.engine !== undefined && named.has(one.id))
+    if (!isWhole || !question.quiet || this.#writes !== question.writes) return
     const [first, ...others] = members.map(summaryOf)
     assert.ok(
       others.every((summary) => summary === first),
@@ -127,17 +128,17 @@ function seenBy(node: SimNode): Seen {
 }
 
 /** What `node` has now against what `other` had then. */
-function checkAgainst(node: SimNode, other: SimNode, then: Seen): void {
+function checkAgainst(node: SimNode, other: SimNode, before: Seen): void {
   const replica = replicaOf(node)
-  for (const [actor, set] of then.context) {
+  for (const [actor, set] of before.context) {
     const missing = intervals.subtract(set, replica.context.get(actor))
     assert.equal(missing.length, 0, `yes, and ${node.id} lacks dots that ${other.id} had`)
   }
   for (const item of replica.fromDot('', 0)) {
-    const seen = then.context.get(item.actor)
+    const seen = before.context.get(item.actor)
     if (seen === undefined || !intervals.covers(seen, item.counter)) continue
     assert.ok(
-      then.held.has(dotText(item)),
+      before.held.has(dotText(item)),
       `yes, and ${node.id} holds an item of ${item.key} that ${other.id} had removed`,
     )
   }

@@ -63,6 +63,8 @@ const MEANINGS: Record<ErrorCode, string> = {
   PROTOCOL_VIOLATION:
     'A peer sent what nobody may send. It was hung up on; its log or version may say why.',
   TIMEOUT: 'No answer in time. Whether it was done is not known.',
+  NOT_CONVERGED:
+    'Not everything that was written is on every linked daemon yet, or that could not be shown. The answer names who lags; "hearsay converged --wait 60" asks again.',
 }
 
 export function codes(): string {

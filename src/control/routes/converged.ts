@@ -1,0 +1,34 @@
+/** Whether all that was written before the question is everywhere. */
+import type { FastifyInstance } from 'fastify'
+import type { ControlContext } from '../context.ts'
+import { CONVERGED_TIMEOUT_MS, WAIT_MS_MAX } from '../limits.ts'
+import { ERRORS, ref } from '../schemas.ts'
+
+export function convergedRoutes(app: FastifyInstance, { daemon }: ControlContext): void {
+  app.get<{ Querystring: { timeout?: number } }>(
+    '/v1/converged',
+    {
+      schema: {
+        summary:
+          'Whether all that was written before this question is on this daemon and every linked peer',
+        querystring: {
+          type: 'object',
+          properties: {
+            timeout: {
+              type: 'integer',
+              minimum: 1,
+              maximum: WAIT_MS_MAX,
+              description: 'how long peers may take to answer, milliseconds',
+            },
+          },
+          additionalProperties: false,
+        },
+        response: {
+          200: { description: 'a yes, or a no with who lags', ...ref('Converged') },
+          ...ERRORS,
+        },
+      },
+    },
+    (request) => daemon.converged({ timeoutMs: request.query.timeout ?? CONVERGED_TIMEOUT_MS }),
+  )
+}
