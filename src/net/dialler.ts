@@ -121,6 +121,15 @@ export class Dialler {
     this.#turn()
   }
 
+  /** What was refused may be admitted now: nobody waits for a long backoff to end. */
+  afresh(): void {
+    for (const target of [...this.#bootstrap, ...this.#byPeer.values()]) {
+      target.failures = 0
+      target.dueAt = Math.min(target.dueAt, Date.now() + this.#backoffMs(0))
+    }
+    this.#turn()
+  }
+
   /** Drops what is known of a peer's dials. */
   forget(peer: PeerId): void {
     this.#byPeer.delete(peer)

@@ -50,8 +50,6 @@ export function createLibp2pTransport(options: Libp2pTransportOptions): FleetTra
 
 /** How often peers that are gone are removed from libp2p's store and old ones from the address book. */
 const SWEEP_INTERVAL_MS = 60_000
-/** How often links that are too many are looked for. */
-const SURPLUS_INTERVAL_MS = 5_000
 /** Two peers that gave up their link do not dial each other for so long. */
 const GIVEN_UP_FOR_MS = 10 * 60_000
 /** Links change in bursts; one round of tellings tells of a burst. */
@@ -210,7 +208,7 @@ class Libp2pTransport implements FleetTransport {
       setInterval(() => this.#watchGossip(), tuning.watchdogIntervalMs),
       setInterval(() => void this.#sweep(), SWEEP_INTERVAL_MS),
       setInterval(() => this.#tellAll(), tuning.exchangeIntervalMs),
-      setInterval(() => this.#giveUpSurplus(), SURPLUS_INTERVAL_MS),
+      setInterval(() => this.#giveUpSurplus(), tuning.surplusIntervalMs),
     )
     dialler.start()
     await this.#running.discovery?.start()
@@ -272,11 +270,13 @@ class Libp2pTransport implements FleetTransport {
   admit(secrets: AdmissionSecret[]): PeerId[] {
     assertListenAllowed(secrets, this.#options.listen)
     this.#admission.replace(secrets)
-    this.#tellAll()
-    return this.#endConnections(
+    const ended = this.#endConnections(
       ({ encryption }) => !this.#admission.accepts(encryption),
       'its admission secret is no longer accepted',
     )
+    this.#tellAll()
+    this.#running?.dialler.afresh()
+    return ended
   }
 
   labels(): string[] {
@@ -289,10 +289,12 @@ class Libp2pTransport implements FleetTransport {
 
   recheckAllowed(): PeerId[] {
     for (const { peer } of this.known()) if (!this.#allows(peer)) this.#drop(peer)
-    return this.#endConnections(
+    const ended = this.#endConnections(
       ({ remotePeer }) => !this.#allows(remotePeer.toString()),
       'the allow list does not name it',
     )
+    this.#running?.dialler.afresh()
+    return ended
   }
 
   known(): BookEntry[] {
@@ -458,8 +460,9 @@ class Libp2pTransport implements FleetTransport {
       upAt,
       links: exchange.linksOf(peer),
     }))
-    const { linksWanted: wanted, linksMax: max } = this.#tuning
-    for (const peer of surplus(this.self, views, { wanted, max }, Date.now(), Math.random)) {
+    const { linksWanted: wanted, linksMax: max, linkSparedMs: sparedMs } = this.#tuning
+    const bounds = { wanted, max, sparedMs }
+    for (const peer of surplus(this.self, views, bounds, Date.now(), Math.random)) {
       this.#counters.linksGivenUp++
       dialler.hold(peer, GIVEN_UP_FOR_MS)
       void this.#tellPeers(peer, true).then(() => links.hangUp(peer, 'there are links enough'))
@@ -469,6 +472,7 @@ class Libp2pTransport implements FleetTransport {
   #linkDown(peer: PeerId, reason: string, stable: boolean): void {
     this.#running?.dialler.linkDown(peer, stable)
     this.#running?.exchange.gone(peer)
+    this.#tellAllSoon()
     this.#log.info({ peer, reason }, 'link down')
     // A link may end inside a call of `send` or `disconnect`; handlers are not called from there.
     queueMicrotask(() => {

@@ -12,9 +12,9 @@
  *
  * A peer that has `wanted` links dials no more, except now and then one at random (*exploring*): two halves of a fleet that
  * were cut long enough for each to be content with itself would not look for each other otherwise. One that has more than
- * `max` gives up random ones until it is halfway back to `wanted`; between the two it does nothing, so that links do
- * not come and go. It spares those who have few themselves, by what they told last, and those who came just now: a
- * newcomer first has to hear from it where else to go.
+ * `max` gives up random ones, a few at a time; between the two it does nothing, so that links do not come and go. It
+ * spares those who have few themselves, or did not tell yet how many, and those who came just now: a newcomer first has
+ * to hear from it where else to go.
  *
  * Everything here is a function of what it is given; the dial loop and the transport act on it.
  */
@@ -23,10 +23,10 @@ import type { PeerId } from './transport.ts'
 
 /** Of the ring, on either side. */
 const RING_LINKS_PER_SIDE = 2
-/** A link this young is not given up: in this time a newcomer has heard of others and dialled them. */
-const SPARED_AGE_MS = 30_000
-/** Who has no more links than this is not given up, whatever `wanted` is: the fewest that a peer should have, and some. */
-export const LINKS_FEW = 8
+/** Links given up at one look. What others told of theirs is a moment old, and several may give up the same peer. */
+const GIVEN_UP_AT_ONCE_MAX = 2
+/** Who has no more than this part of the links that are wanted is not given up. */
+const FEW_PART = 2 / 3
 
 const POSITION_BYTES = 6
 const CIRCLE = 2 ** (8 * POSITION_BYTES)
@@ -91,25 +91,32 @@ export interface LinkView {
   links: number | undefined
 }
 
-/** Which links to give up: none until there are more than `max`. */
+export interface LinkBounds {
+  wanted: number
+  max: number
+  /** A younger link is not given up: in this time a newcomer has heard of others and dialled them. */
+  sparedMs: number
+}
+
+/** Which links to give up now: none until there are more than `max`. */
 export function surplus(
   self: PeerId,
   links: readonly LinkView[],
-  bounds: { wanted: number; max: number },
+  bounds: LinkBounds,
   now: number,
   random: () => number,
 ): PeerId[] {
   if (links.length <= bounds.max) return []
-  const enough = Math.ceil((bounds.wanted + bounds.max) / 2)
+  const few = Math.ceil(bounds.wanted * FEW_PART)
   const ring = ringNeighbours(
     self,
     links.map(({ peer }) => peer),
   )
   const free = links
-    .filter(({ peer, upAt }) => !ring.has(peer) && now - upAt >= SPARED_AGE_MS)
-    .filter((link) => link.links === undefined || link.links > LINKS_FEW)
+    .filter(({ peer, upAt }) => !ring.has(peer) && now - upAt >= bounds.sparedMs)
+    .filter((link) => link.links !== undefined && link.links > few)
     .map(({ peer }) => peer)
-  return shuffled(free, random).slice(0, links.length - enough)
+  return shuffled(free, random).slice(0, GIVEN_UP_AT_ONCE_MAX)
 }
 
 export function shuffled<T>(all: readonly T[], random: () => number): T[] {

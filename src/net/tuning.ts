@@ -10,6 +10,10 @@ export interface Libp2pTransportTuning extends NodeTuning, LinksTuning, DialTuni
   exchangeIntervalMs: number
   /** With more links than this, surplus ones are given up. */
   linksMax: number
+  /** A younger link is not. */
+  linkSparedMs: number
+  /** How often they are looked for. */
+  surplusIntervalMs: number
   /** How often others are asked for on the local network. */
   discoveryIntervalMs: number
   /** The watchdog looks at the gossip streams this often. */
@@ -30,6 +34,8 @@ export const TUNING_DEFAULTS: Libp2pTransportTuning = {
   dialBackoffMaxMs: 30_000,
   linksWanted: 12,
   linksMax: 20,
+  linkSparedMs: 30_000,
+  surplusIntervalMs: 5_000,
   exploreIntervalMs: 5 * 60_000,
   exchangeIntervalMs: 60_000,
   exchangePeers: true,

@@ -470,6 +470,31 @@ describe('libp2p transport', () => {
       await gossipFlows(c, b)
     })
 
+    it('gives up what is too many, of a hub to which all others came, and all remain one mesh', async function () {
+      this.timeout(60_000)
+      const tuning = {
+        exchangePeers: true,
+        linksWanted: 4,
+        linksMax: 7,
+        linkSparedMs: 300,
+        surplusIntervalMs: 100,
+        exploreIntervalMs: 1e9,
+      }
+      const hub = await fleetPeer('hub', { tuning })
+      const options = { tuning, bootstrap: [hub.address] }
+      const others: FleetPeer[] = []
+      for (let i = 0; i < 9; i++) others.push(await fleetPeer(`p${i}`, options))
+      const all = [hub, ...others]
+      const links = (peer: FleetPeer): number => peer.transport.neighbours().length
+      await until('links for all', () => all.every((peer) => links(peer) > 1))
+      await until('links enough for each and too many for nobody', () =>
+        all.every((peer) => links(peer) >= 4 && links(peer) <= 7),
+      )
+      const givenUp = all.map(({ transport }) => transport.counters().linksGivenUp)
+      assert.ok(givenUp.some((count) => count > 0))
+      for (const to of all) if (to !== others[0]) await gossipFlows(others[0]!, to)
+    })
+
     it('takes no harm from a list of peers that is not one', async () => {
       const telling = (...peers: object[]): string =>
         JSON.stringify({ links: 1, accepts: [], peers })

@@ -3,19 +3,17 @@
  * whom around them. A round is a minute: everyone tells its neighbours of its neighbours, dials, and gives up surplus.
  */
 import assert from 'node:assert/strict'
-import {
-  LINKS_FEW,
-  ringNeighbours,
-  shuffled,
-  surplus,
-  toDial,
-} from '../../src/net/neighbourhood.ts'
+import { ringNeighbours, shuffled, surplus, toDial } from '../../src/net/neighbourhood.ts'
 import { TUNING_DEFAULTS } from '../../src/net/tuning.ts'
 import { Seeded } from '../support/seeded.ts'
 
-const { linksWanted: WANTED, linksMax: MAX } = TUNING_DEFAULTS
+const { linksWanted: WANTED, linksMax: MAX, linkSparedMs: SPARED_MS } = TUNING_DEFAULTS
+/** No more than this is few. */
+const FEW = 8
 const ROUND_MS = 60_000
 const LINKS_MIN = 6
+/** At surplus links, in a round. */
+const LOOKS = ROUND_MS / TUNING_DEFAULTS.surplusIntervalMs
 
 function seeded(seed: number): () => number {
   const random = new Seeded(seed)
@@ -74,7 +72,7 @@ class Model {
       }
     }
     for (const name of order) this.dial(name)
-    for (const name of order) this.giveUp(name)
+    for (let look = 0; look < LOOKS; look++) for (const name of order) this.giveUp(name)
   }
 
   dial(name: string): void {
@@ -110,7 +108,7 @@ class Model {
       upAt,
       links: this.links.get(peer)!.size,
     }))
-    const bounds = { wanted: WANTED, max: MAX }
+    const bounds = { wanted: WANTED, max: MAX, sparedMs: SPARED_MS }
     for (const peer of surplus(name, views, bounds, this.now, this.random)) this.unlink(name, peer)
   }
 
@@ -207,7 +205,7 @@ describe('neighbourhood', () => {
 
   describe('surplus', () => {
     const now = 1_000_000
-    const bounds = { wanted: WANTED, max: MAX }
+    const bounds = { wanted: WANTED, max: MAX, sparedMs: SPARED_MS }
     const view = (i: number, changes = {}) => ({
       peer: `p${i}`,
       upAt: 0,
@@ -219,30 +217,25 @@ describe('neighbourhood', () => {
     const given = (links: ReturnType<typeof views>) =>
       surplus('self', links, bounds, now, seeded(1))
 
-    it('is none up to the most, then half of what is too many and never the ring', () => {
+    it('is none up to the most, then a few at a time, and never the ring', () => {
       assert.deepEqual(given(views(MAX)), [])
-      const dropped = given(views(MAX + 1))
-      assert.equal(dropped.length, MAX + 1 - (WANTED + MAX) / 2)
+      assert.equal(given(views(MAX + 1)).length, 2)
       const ring = ringNeighbours(
         'self',
-        views(MAX + 1).map(({ peer }) => peer),
+        views(40).map(({ peer }) => peer),
       )
       for (let seed = 0; seed < 50; seed++) {
-        for (const peer of surplus('self', views(40), bounds, now, seeded(seed))) {
-          const all = ringNeighbours(
-            'self',
-            views(40).map(({ peer: other }) => other),
-          )
-          assert.ok(!all.has(peer))
-        }
+        const dropped = surplus('self', views(40), bounds, now, seeded(seed))
+        assert.equal(dropped.length, 2)
+        assert.ok(dropped.every((peer) => !ring.has(peer)))
       }
-      assert.ok(dropped.every((peer) => !ring.has(peer)))
     })
 
     it('spares who came just now, and who has few', () => {
       assert.deepEqual(given(views(MAX + 10, { upAt: now - 1000 })), [])
-      assert.deepEqual(given(views(MAX + 10, { links: LINKS_FEW })), [])
-      assert.notDeepEqual(given(views(MAX + 10, { links: undefined })), [])
+      assert.deepEqual(given(views(MAX + 10, { links: FEW })), [])
+      assert.notDeepEqual(given(views(MAX + 10, { links: FEW + 1 })), [])
+      assert.deepEqual(given(views(MAX + 10, { links: undefined })), [])
     })
   })
 })
