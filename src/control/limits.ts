@@ -68,3 +68,9 @@ export const CLIENT_TIMEOUT_MS = 30_000
 
 /** The same for connecting to a peer and for a repair, which wait for other machines, and for reading the whole store. */
 export const CLIENT_NETWORK_TIMEOUT_MS = 10 * 60_000
+
+/**
+ * How long a reader of a snapshot may take for one chunk, milliseconds: as long as it reads, the disk keeps what was
+ * overwritten meanwhile.
+ */
+export const SNAPSHOT_PATIENCE_MS = 60_000

@@ -9,11 +9,12 @@
  * The list is what the configuration names (`allow`), and what was added, less what was removed, while the daemon ran. Those
  * changes are in a file of the data directory, written and synced before they count, so that who was removed stays
  * removed. A file that does not read keeps the daemon from starting: going on without it would let in who was
- * thrown out.
+ * thrown out. It has a checksum, since with one bit flipped a peer id is mostly another peer id.
  *
  * Every daemon has a list of its own.
  */
 import { readFile } from 'node:fs/promises'
+import { crc32 } from 'node:zlib'
 import { z } from 'zod'
 
 import type { AllowChange, AllowView } from '../membership-api.ts'
@@ -34,7 +35,11 @@ const AllowFile = z.strictObject({
   inForce: z.boolean(),
   added: peers,
   removed: peers,
+  /** CRC-32 of the rest, hexadecimal digits. */
+  checksum: z.string(),
 })
+
+type AllowFileContent = Omit<z.infer<typeof AllowFile>, 'checksum'>
 
 interface Changes {
   inForce: boolean
@@ -99,12 +104,13 @@ export class AllowList {
     if (changes.added.size + changes.removed.size > PEERS_MAX) {
       throw new HearsayError('BAD_ARGUMENT', `an allow list names at most ${PEERS_MAX} peers`)
     }
-    const text = {
+    const content: AllowFileContent = {
       version: VERSION,
       inForce: changes.inForce,
       added: [...changes.added],
       removed: [...changes.removed],
     }
+    const text = { ...content, checksum: checksumOf(content) }
     try {
       await writeFileAtomic(this.#file, `${JSON.stringify(text, undefined, 2)}\n`, FILE_MODE)
     } catch (cause) {
@@ -177,11 +183,17 @@ async function readChanges(file: string): Promise<Changes> {
     throw badFile(file, error)
   }
   try {
-    const { inForce, added, removed } = AllowFile.parse(JSON.parse(text))
+    const { checksum, ...content } = AllowFile.parse(JSON.parse(text))
+    if (checksum !== checksumOf(content)) throw new Error('its checksum is wrong')
+    const { inForce, added, removed } = content
     return { inForce, added: new Set(added), removed: new Set(removed) }
   } catch (error) {
     throw badFile(file, error)
   }
+}
+
+function checksumOf({ version, inForce, added, removed }: AllowFileContent): string {
+  return crc32(JSON.stringify([version, inForce, added, removed])).toString(16)
 }
 
 function badFile(file: string, cause: unknown): HearsayError {

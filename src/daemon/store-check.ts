@@ -111,6 +111,7 @@ export class StoreChecker {
       const store = this.#host.store()
       const since = performance.now()
       try {
+        await store.flush()
         const found = await readThrough(store, this.#host.hash, pace, this.#stop.signal)
         const check = await this.#healed(store, found)
         if (check === undefined) continue

@@ -32,9 +32,9 @@
  * damaged or missing, LevelDB makes new ones of the tables and logs that it finds. What is given then may lack records, and
  * may have some that were deleted; its caller's sums tell. A store put together in this way takes no commit (promise 5).
  *
- * A running store reads tables through the page cache and its latest commits from memory: so `load` sees what became of
- * the tables on disk since they were opened, but not damage to the log, the lists, or a table's index, which only opening
- * the store reads.
+ * A running store reads tables through the page cache: so `load` sees what became of them on disk since they were opened.
+ * Its latest commits it reads from memory, until `flush` moves them into a table and the log that had them goes. What it
+ * does not read again before it is opened anew are its lists and the indices of its tables.
  *
  * ## Locks
  *
@@ -133,6 +133,7 @@ const LOAD_SLICE_BYTES_MAX = 256 * KiB
 /** First byte of every key on disk: whose record it is. */
 const CHAIN = 0x00
 const RECORD = 0x01
+const BEHIND_RECORDS = Uint8Array.of(0x02)
 const CHAIN_KEY_BYTES = 9
 const CRC_BYTES = 4
 /** The CRC-32 of anything followed by its own CRC-32, least significant byte first. */
@@ -345,6 +346,12 @@ class LevelStore implements Store {
       }
     }
     return records
+  }
+
+  /** A compaction of a range without records: LevelDB begins every one by writing its memory to a table. */
+  async flush(): Promise<void> {
+    this.#refuseClosed()
+    await this.#level.compactRange(BEHIND_RECORDS, BEHIND_RECORDS)
   }
 
   /** Synced always: see the module's header. */

@@ -98,6 +98,10 @@ class MemoryStore implements Store {
     if (slice.length > 0) yield slice
   }
 
+  flush(): Promise<void> {
+    return Promise.resolve()
+  }
+
   commit(batch: StoreBatch, options: { sync: boolean }): Promise<void> {
     const turn = this.#enqueue(copyOf(batch), options)
     this.#tail = turn.catch(() => undefined)

@@ -38,6 +38,8 @@ export interface Store {
    * place that is not, in words for people; records that are missing without a trace are for the caller to notice.
    */
   load(damaged: (what: string) => void): AsyncIterable<StoreRecord[]>
+  /** Moves what `load` would give from memory to the disk that it gives the rest from: for whoever wants to check the disk. */
+  flush(): Promise<void>
   commit(batch: StoreBatch, options: { sync: boolean }): Promise<void>
   /** Bytes on disk now; 0 for a store without a disk. */
   sizeBytes(): Promise<number>

@@ -70,10 +70,14 @@ describe('the check of a running store', () => {
     })
   }
 
-  async function riddleTables(): Promise<void> {
+  async function tables(): Promise<string[]> {
+    const names = await readdir(path.join(directory, 'store'))
+    return names.filter((name) => name.endsWith('.ldb'))
+  }
+
+  async function riddleTables(names?: string[]): Promise<void> {
     const store = path.join(directory, 'store')
-    for (const name of await readdir(store)) {
-      if (!name.endsWith('.ldb')) continue
+    for (const name of names ?? (await tables())) {
       const bytes = await readFile(path.join(store, name))
       // The last kilobytes are the index, which is read only once.
       for (let at = 200; at < bytes.length - 2048; at += 1024) bytes[at]! ^= 0x10
@@ -123,6 +127,16 @@ describe('the check of a running store', () => {
     await open()
     assert.equal(driver.loss, undefined)
     assert.equal(driver.engine.replica.keys, KEYS + written)
+  })
+
+  it('also finds damage to what was written lately', async () => {
+    for (let i = 0; i < KEYS; i++) await write(`lately-${i}`)
+    const before = await tables()
+    assert.deepEqual((await checker().verify()).damage, [])
+    const [added] = (await tables()).filter((name) => !before.includes(name))
+    assert.ok(added !== undefined, 'it is in a table')
+    await riddleTables([added])
+    assert.equal((await checker().verify()).rewritten, true)
   })
 
   it('goes on with the damaged one when it cannot be written anew, and says so', async () => {

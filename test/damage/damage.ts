@@ -1,5 +1,6 @@
 /**
  * `npm run damage -- --count N --from SEED`: damages the data directory of a real daemon N times and says what became of it.
+ * Seeds that find nothing to damage do not count.
  */
 import { parseArgs } from 'node:util'
 import { Fleet } from '../support/daemons.ts'
@@ -36,8 +37,9 @@ const outcomes: Outcome[] = []
 let seed = Number(values.from)
 try {
   const world = await DamageWorld.start(fleet)
-  for (const last = seed + Number(values.count); seed < last; seed++) {
+  for (let left = Number(values.count); left > 0; seed++) {
     const outcome = await world.run(seed)
+    if (outcome.done !== undefined) left--
     outcomes.push(outcome)
     const loss = outcome.items === 0 ? '' : `, ${outcome.items} items were lost`
     const back = outcome.rolledBack ? ', told that it was rolled back' : ''

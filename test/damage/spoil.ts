@@ -12,7 +12,7 @@ import path from 'node:path'
 import type { Seeded } from '../support/seeded.ts'
 
 /** A kind of file in the data directory. LevelDB numbers its own, so those are found by pattern. */
-export const TARGETS = {
+const TARGETS = {
   table: /^store\/\d+\.ldb$/,
   log: /^store\/\d+\.log$/,
   manifest: /^store\/MANIFEST-\d+$/,
@@ -27,23 +27,32 @@ export const TARGETS = {
 
 export type Target = keyof typeof TARGETS
 
-/** `roll back all`: the whole directory, or the whole store, is put back as it was a while ago. */
-export const KINDS = ['flip', 'truncate', 'swap', 'delete', 'roll back', 'zero'] as const
-
-export type Kind = (typeof KINDS)[number]
+/** `roll back`: put back as it was a while ago. */
+export type Kind = 'flip' | 'truncate' | 'swap' | 'delete' | 'roll back' | 'zero'
 
 export interface Damage {
   kind: Kind
   target: Target | 'all' | 'store'
 }
 
-/** Every kind on every file, and the roll backs of all. Those of the store, which has the data, come more often. */
+const SPOILING = ['flip', 'truncate', 'swap', 'zero', 'delete'] as const
+
+function each(targets: readonly Target[], kinds: readonly Kind[]): Damage[] {
+  return targets.flatMap((target) => kinds.map((kind): Damage => ({ kind, target })))
+}
+
+/**
+ * Every kind on every file that it can change: `LOCK` is empty, and the lists have numbers of their own at every start, so
+ * that there is nothing older to put in their place. Tables and logs, which have the data, come more often.
+ */
 export const DAMAGES: readonly Damage[] = [
-  ...(Object.keys(TARGETS) as Target[]).flatMap((target) =>
-    KINDS.map((kind): Damage => ({ kind, target })),
-  ),
-  ...(['table', 'table', 'log', 'log', 'manifest', 'current'] as const).flatMap((target) =>
-    (['flip', 'truncate', 'swap', 'delete'] as const).map((kind): Damage => ({ kind, target })),
+  ...each(['table', 'log', 'manifest', 'current'], SPOILING),
+  ...each(['format', 'identity', 'owner', 'peers', 'allow'], SPOILING),
+  ...each(['lock'], ['delete']),
+  ...each(['log', 'peers', 'allow'], ['roll back']),
+  ...each(
+    ['table', 'log', 'table', 'log', 'table'],
+    ['flip', 'truncate', 'swap', 'zero', 'delete'],
   ),
   { kind: 'delete', target: 'store' },
   ...(['all', 'store', 'all', 'store'] as const).map((target): Damage => ({

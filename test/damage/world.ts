@@ -53,6 +53,9 @@ export class DamageWorld {
     const world = new DamageWorld(victim, peers)
     let more = KEYS_FIRST
     await world.#ledger.stream(victim.client, 'first-', () => more-- > 0, 200)
+    // A list of those who may link with it, so that there is the file of one.
+    const link = peers.map(({ peerId }) => peerId)
+    await victim.client.changeAllowList({ add: link })
     await converged(world.#all)
     return world
   }

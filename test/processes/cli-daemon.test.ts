@@ -310,6 +310,7 @@ describe('command line with a daemon', function () {
       assert.equal(imported.code, 0, imported.err)
       assert.match(imported.err, /imported 4 keys/)
       assert.deepEqual(contents(await to.ok('export')), contents(text))
+      assert.equal(await to.ok('get', 'many'), 'c', 'what was shown is shown again')
 
       const again = await to.run('hearsay', ['import', '-', '--json'], { input: text })
       assert.deepEqual(JSON.parse(again.out), { keys: 4, lines: 4 })

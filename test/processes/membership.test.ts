@@ -1,6 +1,6 @@
 /** Who belongs to a fleet of real daemons: secrets replaced under load, peers thrown out, a local store taken in. */
 import assert from 'node:assert/strict'
-import { chmodSync, copyFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { formatNetworkKey, newNetworkKey } from '../../src/config/key-file.ts'
 import { rotateKeyFile } from '../../src/config/key-rotation.ts'
@@ -195,8 +195,13 @@ describe('membership', function () {
     await a.restart({ allow: [b.peerId] })
     assert.deepEqual((await a.client.allowList()).removed, [b.peerId])
     await a.stop()
-    writeFileSync(path.join(a.data, 'allow.json'), '{"version":1,')
-    assert.match(await a.refused(), /allow\.json does not read .*BAD_ALLOW_LIST/)
+    const list = path.join(a.data, 'allow.json')
+    // Another peer's id, as after a flipped bit.
+    const other = readFileSync(list, 'utf8').replace(b.peerId, a.peerId)
+    for (const damaged of [other, '{"version":1,']) {
+      writeFileSync(list, damaged)
+      assert.match(await a.refused(), /allow\.json does not read .*BAD_ALLOW_LIST/)
+    }
   })
 
   it('takes a store that was begun without a key into the fleet, once and when told to', async () => {

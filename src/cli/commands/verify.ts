@@ -16,8 +16,8 @@ export function verifyCommand(): Command {
       `
 Every record's checksum, every item's hash, and their sums and count. While the daemon runs it has everything in memory: a
 damaged store is written anew from there and nothing is lost. Exit code 1 when there was damage: look at the disk.
-The daemon does the same by itself, slowly, once in store.scrubInterval. The latest commits and the lists of files are
-checked at start only.`,
+The daemon does the same by itself, slowly, once in store.scrubInterval. The store's own lists and indices are checked at
+start only.`,
     )
   return withExamples(command, ['hearsay verify', 'hearsay verify --json'])
 }

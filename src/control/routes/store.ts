@@ -5,17 +5,27 @@ import type { Daemon } from '../../daemon-api.ts'
 import { NDJSON } from '../headers.ts'
 import { failureLine } from '../http-errors.ts'
 import { snapshotLines } from '../json.ts'
+import { SNAPSHOT_PATIENCE_MS } from '../limits.ts'
 import { ERRORS, ref } from '../schemas.ts'
 import { sendNdjson } from './streams.ts'
 
-async function* lines(daemon: Daemon, signal: AbortSignal): AsyncGenerator<string> {
+/** Calls `giveUp` when the reader has stopped. */
+async function* lines(
+  daemon: Daemon,
+  signal: AbortSignal,
+  giveUp: () => void,
+): AsyncGenerator<string> {
+  const patience = setTimeout(giveUp, SNAPSHOT_PATIENCE_MS)
   try {
     for await (const part of daemon.snapshot()) {
       signal.throwIfAborted()
+      patience.refresh()
       yield* snapshotLines(part)
     }
   } catch (error) {
     yield failureLine(error)
+  } finally {
+    clearTimeout(patience)
   }
 }
 
@@ -51,6 +61,9 @@ export function storeRoutes(app: FastifyInstance, context: ControlContext): void
         },
       },
     },
-    (_request, reply) => sendNdjson(reply, lines(daemon, context.streamSignal(reply))),
+    (_request, reply) => {
+      const giveUp = (): void => void reply.raw.destroy()
+      sendNdjson(reply, lines(daemon, context.streamSignal(reply), giveUp))
+    },
   )
 }
