@@ -156,8 +156,8 @@ export class AllowList {
     if (cut.length === 0 || change.force === true) return
     throw new HearsayError(
       'ALLOW_LIST_NOT_IN_FORCE',
-      `there is no allow list yet. One that names only these would end the links with ${cut.length} other peers, ` +
-        'since it admits nobody else: add --linked to name all that are linked now, or --force if that is meant',
+      `there is no allow list yet. One that names only these admits nobody else, and would end the links with ${cut.join(', ')}: ` +
+        'add --linked to name all that are linked now, or --force if that is meant',
     )
   }
 

@@ -16,6 +16,7 @@ import { ConflictFile } from './conflict-file.ts'
 import type { Log } from '../net/log.ts'
 import type { Transport } from '../net/transport.ts'
 import type { DataDirectory } from '../store/data-dir.ts'
+import { clusterOf } from './identity.ts'
 import type { Store } from '../store/store.ts'
 
 const REOPEN_MIN_MS = 250
@@ -67,10 +68,7 @@ export async function loadEngine(
   const { replica, map } = loaded
   // First: under another cluster's key everything else looks damaged.
   if (map !== undefined && Buffer.compare(map, options.map) !== 0) {
-    throw new HearsayError(
-      'STORE_OF_OTHER_CLUSTER',
-      `${data.path} holds the map of another cluster than the network key names; use the key file it was begun with, or another data directory`,
-    )
+    throw ofOtherCluster(data.path, map)
   }
   const now = nowOfProcess()
   if (loaded.damage.length === 0) {
@@ -102,6 +100,15 @@ async function rewrite(
   { map, hash }: EngineOptions,
 ): Promise<void> {
   await data.replaceStore(encodeAll(replica, meta, map, hash), 'store.damaged')
+}
+
+function ofOtherCluster(path: string, map: Uint8Array): HearsayError {
+  const local = Buffer.compare(map, clusterOf(undefined).map) === 0
+  const message = local
+    ? `the map in ${path} was begun without a network key: start once with --adopt to take it into the cluster of this one, ` +
+      'or use another data directory'
+    : `${path} holds the map of another cluster than the network key names; use the key file it was begun with, or another data directory`
+  return new HearsayError('STORE_OF_OTHER_CLUSTER', message)
 }
 
 function strange(path: string, damage: readonly string[]): HearsayError {
