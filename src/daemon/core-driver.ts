@@ -4,6 +4,7 @@
  */
 import type { CoreEffect, CoreEvent, WriteOutcome } from '../core/events.ts'
 import { Engine } from '../core/engine.ts'
+import * as intervals from '../core/intervals.ts'
 import { encodeAll, encodeBirth, Loader } from '../core/records.ts'
 import type { Meta, RawBatch } from '../core/records.ts'
 import type { Replica } from '../core/replica.ts'
@@ -41,6 +42,8 @@ export function nowOfProcess(): Now {
 export const REWRITTEN =
   'the store is damaged: it is written anew from memory, and nothing is lost. The old one is in store.damaged; look at the disk'
 
+const OUTDATED = 'commits that were acknowledged are missing'
+
 /** Records that were found to be lost when the store was read. */
 export interface Loss {
   /** Wall-clock milliseconds. */
@@ -53,7 +56,8 @@ export interface Loss {
 
 /**
  * Reads the replica from its store. From one with damage it takes what is intact and writes that into a new store (R8);
- * unless `memory` has a replica that is whole: then that is what the new store gets, and nothing is lost.
+ * unless `memory` has all that was acknowledged: then that is what the new store gets, and nothing is lost. The same where
+ * the store is whole and lacks some of that.
  * Throws STORE_OF_OTHER_CLUSTER, and STORE_DAMAGED where nothing tells of which cluster the store is.
  */
 export async function loadEngine(
@@ -71,16 +75,18 @@ export async function loadEngine(
     throw ofOtherCluster(data.path, map)
   }
   const now = nowOfProcess()
+  const outdated = memory !== undefined && !hasSeenAll(replica, memory.replica)
+  if (memory !== undefined && (outdated || loaded.damage.length > 0)) {
+    const damage = outdated ? [...loaded.damage, OUTDATED] : loaded.damage
+    log.error({ code: 'STORE_DAMAGED', damage }, REWRITTEN)
+    await rewrite(data, memory, options)
+    return { engine: new Engine(options, memory.replica, memory.meta, now), loss: undefined }
+  }
   if (loaded.damage.length === 0) {
     if (map === undefined) {
       await data.store.commit(encodeBirth(options.map, options.hash), { sync: true })
     }
     return { engine: new Engine(options, replica, loaded.meta, now), loss: undefined }
-  }
-  if (memory !== undefined) {
-    log.error({ code: 'STORE_DAMAGED', damage: loaded.damage }, REWRITTEN)
-    await rewrite(data, memory, options)
-    return { engine: new Engine(options, memory.replica, memory.meta, now), loss: undefined }
   }
   if (loader.strange) throw strange(data.path, loaded.damage)
   const loss = { at: Math.floor(now.wall), items: loaded.itemsLost, damage: loaded.damage }
@@ -92,6 +98,13 @@ export async function loadEngine(
   const meta = { ...loaded.meta, lossAt: loss.at }
   await rewrite(data, { replica, meta }, options)
   return { engine: new Engine(options, replica, meta, now), loss }
+}
+
+function hasSeenAll(replica: Replica, other: Replica): boolean {
+  for (const [actor, seen] of other.context) {
+    if (intervals.subtract(seen, replica.context.get(actor)).length > 0) return false
+  }
+  return true
 }
 
 async function rewrite(

@@ -1,7 +1,7 @@
 /** A running daemon's store is checked, and written anew from memory when it is damaged. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pino } from 'pino'
@@ -86,6 +86,12 @@ describe('the check of a running store', () => {
     }
   }
 
+  async function emptyLog(): Promise<void> {
+    const store = path.join(directory, 'store')
+    const logs = (await readdir(store)).filter((name) => name.endsWith('.log'))
+    for (const name of logs) await truncate(path.join(store, name))
+  }
+
   beforeEach(async () => {
     directory = await mkdtemp(path.join(tmpdir(), 'hearsay-check-'))
     await open()
@@ -165,19 +171,25 @@ describe('the check of a running store', () => {
     await assert.rejects(checks.verify(), { code: 'STOPPING' })
   })
 
-  it('and memory is what a store gets that shows its damage when it is opened after a failed commit', async () => {
-    const { store } = data
-    const fail = (): Promise<void> => Promise.reject(new Error('the disk said no'))
-    store.commit = fail satisfies Store['commit']
-    await riddleTables()
-    await assert.rejects(write('in doubt'), { code: 'STORE_FAILED' })
-    await until('the store is open again', () => driver.engine.storeFailed === undefined)
-    assert.equal(driver.loss, undefined)
-    assert.equal(driver.engine.replica.keys, KEYS)
-    await write('afterwards')
-    await close()
-    await open()
-    assert.equal(driver.loss, undefined)
-    assert.equal(driver.engine.replica.keys, KEYS + 1)
-  })
+  for (const [what, spoil] of [
+    ['damaged', () => riddleTables()],
+    ['without its latest commits', () => emptyLog()],
+    ['gone', () => rm(path.join(directory, 'store'), { recursive: true })],
+  ] as const) {
+    it(`and memory is what a store gets that is ${what} when it is opened after a failed commit`, async () => {
+      await write('lately')
+      const fail = (): Promise<void> => Promise.reject(new Error('the disk said no'))
+      data.store.commit = fail satisfies Store['commit']
+      await spoil()
+      await assert.rejects(write('in doubt'), { code: 'STORE_FAILED' })
+      await until('the store is open again', () => driver.engine.storeFailed === undefined)
+      assert.equal(driver.loss, undefined)
+      assert.equal(driver.engine.replica.keys, KEYS + 1)
+      await write('afterwards')
+      await close()
+      await open()
+      assert.equal(driver.loss, undefined)
+      assert.equal(driver.engine.replica.keys, KEYS + 2)
+    })
+  }
 })

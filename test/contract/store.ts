@@ -191,6 +191,20 @@ export function storeContract(
       )
     })
 
+    it('may be flushed at any time, which changes nothing of what it holds', async () => {
+      await store.commit(put(['a', '1']), { sync: true })
+      const underWay = store.commit(put(['b', '1']), { sync: false })
+      await store.flush()
+      await underWay
+      await store.flush()
+      await store.commit(put(['c', '1']), { sync: true })
+      assert.deepEqual(await contentOf(store), [
+        ['a', '1'],
+        ['b', '1'],
+        ['c', '1'],
+      ])
+    })
+
     it('refuses commits and loads after close; close may be repeated', async () => {
       await store.commit(put(['a', '1']), { sync: true })
       const underWay = store.commit(put(['b', '1']), { sync: true })
