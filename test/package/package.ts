@@ -7,7 +7,7 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import path from 'node:path'
 import { freePort, PROJECT_ROOT, until } from '../support/daemons.ts'
 
@@ -19,20 +19,28 @@ function step(what: string): void {
   process.stdout.write(`- ${what}\n`)
 }
 
-/** Without settings, packages or programs of the machine that it runs on, but Node itself. */
-const env = {
+/** Registry, proxies and certificates of this machine; no settings of hearsay, and of npm only what was downloaded before. */
+const env: NodeJS.ProcessEnv = {
+  ...Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(HEARSAY|npm)_/i.test(name)),
+  ),
   HOME: work,
   PATH: [path.join(prefix, 'bin'), path.dirname(process.execPath), '/usr/bin', '/bin'].join(':'),
-  npm_config_cache: path.join(work, 'cache'),
+  npm_config_cache: path.join(homedir(), '.npm'),
+  npm_config_registry: process.env['npm_config_registry'] ?? 'https://registry.npmjs.org/',
   npm_config_update_notifier: 'false',
 }
+
+/** An installation from a registry that is slow; beyond it something hangs. */
+const STEP_TIMEOUT_MS = 5 * 60_000
 
 function run(cwd: string, program: string, ...args: string[]): string {
   return execFileSync(program, args, {
     cwd,
     env,
     encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: STEP_TIMEOUT_MS,
+    stdio: ['ignore', 'pipe', 'inherit'],
   })
 }
 
@@ -155,16 +163,14 @@ await daemon.stop()
   run(
     project,
     path.join(project, 'node_modules/.bin/tsc'),
-    ...[
-      '--module',
-      'nodenext',
-      '--target',
-      'es2023',
-      '--types',
-      'node',
-      '--skipLibCheck',
-      'main.mts',
-    ],
+    '--module',
+    'nodenext',
+    '--target',
+    'es2023',
+    '--types',
+    'node',
+    '--skipLibCheck',
+    'main.mts',
   )
   const said = run(project, process.execPath, 'main.mjs', path.join(work, 'library'))
   assert.equal(said, 'hello\n')
