@@ -115,6 +115,9 @@ describe('backup and restore', function () {
     const again = await home.hearsay('--socket', a.socket, 'backup', dir)
     assert.match(again.err, /not empty.*\(BAD_ARGUMENT\)/)
 
+    const nowhere = await home.run('hearsay', ['restore', dir], { env: { HEARSAY_DATA: '' } })
+    assert.equal(nowhere.code, 2)
+    assert.match(nowhere.err, /name the data directory/)
     const inUse = await home.hearsay('restore', dir, '--data', a.data)
     assert.match(inUse.err, /\(DATA_DIR_LOCKED\)/)
     await a.stop()

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { Command, Option } from 'commander'
 
-import { defaultDataDir, surroundings } from '../../config/config.ts'
+import { HearsayError } from '../../errors.ts'
 import { formOf, parseBytes, withFormOptions } from '../bytes.ts'
 import type { FormOptions } from '../bytes.ts'
 import { withClient, withExamples } from '../command.ts'
@@ -44,10 +44,10 @@ export function restoreCommand(): Command {
       'after',
       `
 REJOIN, the default. For a daemon whose disk was lost, or for the first daemons of a fleet that was lost as a whole. The
-backup becomes the store of the data directory (--data, HEARSAY_DATA, or the usual one), made where it is missing; a store
-that is there is kept as store.replaced. Stop the daemon first, start it afterwards: it takes from its peers what was
-written since, and what the fleet has deleted since is removed again. --dry-run tells what that would be. Where all disks
-were lost, restore every backup there is, each into a data directory of its own: the daemons bring them together.
+backup becomes the store of the data directory (--data or HEARSAY_DATA), made where it is missing; a store that is there
+is kept as store.replaced. Stop the daemon first, start it afterwards: it takes from its peers what was
+written since, and what the fleet has deleted since is removed again (very much at once only when a second peer agrees:
+"hearsay removals"). --dry-run tells what that would be. Where all disks were lost, restore every backup there is, each into a data directory of its own: the daemons bring them together.
 
 REVIVE. For values that were deleted and should not have been. They are written as new values, concurrent values and
 expiry kept, so that the whole fleet has them again. Keys that there are now are left alone, unless --overwrite is given;
@@ -63,6 +63,9 @@ A backup that is damaged is refused. Reading one writes to its directory: copy i
 }
 
 async function restore(dir: string, options: Options): Promise<void> {
+  if (options.overwrite === true && options.revive === undefined) {
+    throw new HearsayError('BAD_ARGUMENT', '--overwrite goes with --revive')
+  }
   // Loaded only here: no other command needs a store of its own.
   const { forecast, rejoin, revive } = await import('../restore-run.ts')
   if (options.revive !== undefined) {
@@ -92,9 +95,14 @@ async function restore(dir: string, options: Options): Promise<void> {
   )
 }
 
+/** Not the usual one unless it is named: what this does to it must not happen by a forgotten flag. */
 function dataDirectory({ data }: Options): string {
-  const at = surroundings()
-  return path.resolve(data ?? (at.env['HEARSAY_DATA'] || defaultDataDir(at)))
+  const named = data ?? process.env['HEARSAY_DATA']
+  if (named !== undefined && named !== '') return path.resolve(named)
+  throw new HearsayError(
+    'BAD_ARGUMENT',
+    'name the data directory to restore into with --data DIR (status shows it as "data"), or give --dry-run or --revive',
+  )
 }
 
 /** Names so many keys. */
