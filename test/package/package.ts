@@ -35,12 +35,13 @@ const env: NodeJS.ProcessEnv = {
 const STEP_TIMEOUT_MS = 5 * 60_000
 
 function run(cwd: string, program: string, ...args: string[]): string {
+  // What npm complains about should be seen; that a daemon is not there yet should not.
   return execFileSync(program, args, {
     cwd,
     env,
     encoding: 'utf8',
     timeout: STEP_TIMEOUT_MS,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', program === 'npm' ? 'inherit' : 'pipe'],
   })
 }
 

@@ -43,7 +43,7 @@ export function frame(look: Look, before: Look | undefined, options: FrameOption
   const body = [
     style('dim', cut(header)),
     ...shown.map(({ line, well }) => (well ? cut(line) : style('yellow', cut(line)))),
-    ...(more > 0 ? [style('dim', cut(`… and ${count(more, 'peer')} more`))] : []),
+    ...(more > 0 ? [style('dim', cut(`… and ${count(more, 'more peer')}`))] : []),
   ]
   const filled = [...head, ...body].slice(0, rows - 1)
   return [...filled, style('dim', cut(footer))]
