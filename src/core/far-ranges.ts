@@ -2,9 +2,10 @@
  * Doubt of dots that nobody was heard of (R15).
  *
  * A range of dead dots comes without contents. If one flipped bit made a peer claim dots far beyond what their actor has
- * written, whoever believed it would take the actor's coming writes for removed. So what lies beyond every head heard of
- * an actor, in a range that reaches *far* beyond, is left out, until another peer claims as much or some time has passed;
- * then it is believed, with an alarm. What comes with its contents is never delayed: an item is proof of its dot.
+ * written, whoever believed it would take the actor's coming writes for removed. So a range that reaches *far* beyond every
+ * head heard of its actor is left out, until another peer claims as much or some time has passed; then it is believed, with
+ * an alarm. Left out whole: where the claim is false, the actor goes on to write into it, and what it wrote in the meantime
+ * is not dead. What comes with its contents is never delayed: an item is proof of its dot.
  */
 import type { ActorId } from './bytes.ts'
 import type { Context } from './context.ts'
@@ -58,7 +59,7 @@ export class FarRanges {
    * @param seen the greatest counter that this replica has of the actor, with what came beside the range
    */
   judge(range: DotRange, seen: number, peer: string, mono: number): Belief {
-    const { actor, from, to } = range
+    const { actor, to } = range
     const known = Math.max(seen, this.#heads.get(actor) ?? 0)
     if (to <= known + FAR_DOTS) return { range, overdue: false }
     const claim = this.#claims.get(actor)
@@ -68,7 +69,7 @@ export class FarRanges {
     } else if (claim.peer !== peer) return { range, overdue: false }
     else if (mono - claim.since >= FAR_HOLD_MS) return { range, overdue: true }
     else claim.to = Math.max(claim.to, to)
-    return { range: from <= known ? { actor, from, to: known } : undefined, overdue: false }
+    return { range: undefined, overdue: false }
   }
 }
 

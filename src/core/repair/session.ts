@@ -138,6 +138,8 @@ export class RepairSession {
   #pulledBefore: PullAsk | undefined
   /** Over all pulls of this session. */
   readonly #missing = new Map<ActorId, Intervals>()
+  /** The greatest counters that the peer claims of actors in which the two differ. */
+  readonly #claimed = new Map<ActorId, number>()
   #rangeRounds = 0
   #scopeClock = 0
   #worksUnderWay = 0
@@ -279,6 +281,7 @@ export class RepairSession {
     const open = this.#pull.open(wire)
     if (open === 'malformed') return this.#violation('opening')
     for (const [actor, theirs] of open) {
+      this.#claimed.set(actor, intervals.head(theirs))
       const lacking = intervals.subtract(theirs, this.#host.replica.context.get(actor))
       if (lacking.length > 0) this.#missing.set(actor, lacking)
     }
@@ -322,7 +325,8 @@ export class RepairSession {
   }
 
   /** Dots of the key whose items did not come. */
-  #takeKey(change: Change, state: KeyState, isDead: KeyStateJudge['isDead']): Dot[] {
+  #takeKey(change: Change, state: KeyState, isSaidDead: KeyStateJudge['isDead']): Dot[] {
+    const isDead = (dot: Dot): boolean => isSaidDead(dot) && this.#believes(change, dot.actor)
     const mayEmpty: KeyStateJudge['mayEmpty'] = (key, items) => this.#host.mayEmpty(key, items)
     const applied = applyKeyState(change, state, { isDead, mayEmpty })
     this.#twins.push(...applied.twins)
@@ -339,6 +343,13 @@ export class RepairSession {
       this.#host.itemsRefused(state.itemsRefused)
     } else if (applied.missing.length > 0) this.#candidates.keys.add(state.key)
     return applied.missing
+  }
+
+  /** Who claims more of an actor than is believed may take what the actor writes for removed (R15). */
+  #believes(change: Change, actor: ActorId): boolean {
+    const to = this.#claimed.get(actor) ?? 0
+    if (to === 0) return true
+    return this.#host.believed({ actor, from: to, to }, change.head(actor)) !== undefined
   }
 
   #onPullEnd(complete: boolean): void {
