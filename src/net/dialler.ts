@@ -52,6 +52,8 @@ export interface DiallerDeps {
   dial: (addresses: string[]) => Promise<PeerId>
   /** Those whose links are up. */
   linked: () => ReadonlySet<PeerId>
+  /** Whether the peer would be admitted. */
+  allows: (peer: PeerId) => boolean
   /** Whether the address has turned out to be this process. */
   isOwn: (address: string) => boolean
   book: AddressBook
@@ -221,7 +223,8 @@ export class Dialler {
   /** A bootstrap address that may be dialled. */
   #isOpen(target: Target, busy: ReadonlySet<PeerId>): boolean {
     if (target.dialling || this.#deps.isOwn(target.bootstrap ?? '')) return false
-    return target.peer === undefined || !busy.has(target.peer)
+    const { peer } = target
+    return peer === undefined || (!busy.has(peer) && this.#deps.allows(peer))
   }
 
   #unlinked(busy: ReadonlySet<PeerId>): PeerId[] {
@@ -230,7 +233,7 @@ export class Dialler {
       if (addresses.length > 0) peers.add(peer)
     }
     for (const peer of this.#discovered.keys()) peers.add(peer)
-    return [...peers].filter((peer) => !busy.has(peer))
+    return [...peers].filter((peer) => !busy.has(peer) && this.#deps.allows(peer))
   }
 
   #isLikely(peer: PeerId): boolean {

@@ -36,7 +36,7 @@ export interface FleetTransport extends Transport {
   labels(): string[]
   /** The labels that a linked peer accepts, by what it told last; absent when it has not. */
   labelsOf(peer: PeerId): string[] | undefined
-  /** Asks `allows` anew about everyone that is connected or known; says with whom connections were ended. */
+  /** Asks `allows` anew about everyone that is connected; says with whom connections were ended. */
   recheckAllowed(): PeerId[]
   /** The address book. */
   known(): BookEntry[]

@@ -146,6 +146,7 @@ class Libp2pTransport implements FleetTransport {
       self: this.self,
       dial: (addresses) => this.#dial(addresses),
       linked: () => new Set(linkedPeers()),
+      allows: (peer) => this.#allows(peer),
       isOwn: (address) => this.#ownAddresses.has(endpointOf(address)),
       book,
       tuning,
@@ -288,7 +289,6 @@ class Libp2pTransport implements FleetTransport {
   }
 
   recheckAllowed(): PeerId[] {
-    for (const { peer } of this.known()) if (!this.#allows(peer)) this.#drop(peer)
     const ended = this.#endConnections(
       ({ remotePeer }) => !this.#allows(remotePeer.toString()),
       'the allow list does not name it',
@@ -305,14 +305,10 @@ class Libp2pTransport implements FleetTransport {
     const running = this.#running
     if (running === undefined) return false
     const linked = running.links.isUp(peer)
-    const known = this.#drop(peer)
+    const known = running.book.forget(peer)
+    running.dialler.forget(peer)
     if (linked) running.links.hangUp(peer, 'it was forgotten by an operator')
     return linked || known
-  }
-
-  #drop(peer: PeerId): boolean {
-    this.#running?.dialler.forget(peer)
-    return this.#running?.book.forget(peer) ?? false
   }
 
   /** Ends every connection that `ends` says so of, with whatever runs over it; says with whom. */

@@ -21,12 +21,14 @@ describe('dial loop', () => {
   let dials: Map<string, number[]>
   /** Those who answer. */
   let alive: (peer: string) => boolean
+  let excluded: Set<string>
 
   beforeEach(async () => {
     book = await AddressBook.open(undefined, log)
     diallers = []
     linked = new Set()
     dials = new Map()
+    excluded = new Set()
     alive = () => true
   })
 
@@ -46,6 +48,7 @@ describe('dial loop', () => {
       },
       linked: () => linked,
       isOwn: () => false,
+      allows: (peer) => !excluded.has(peer),
       book,
       tuning: {
         ...TUNING_DEFAULTS,
@@ -146,6 +149,17 @@ describe('dial loop', () => {
     dialler.learned(['moved'])
     await until('the link', () => linked.has('moved'))
     assert.equal(times('moved').length, before + 1)
+  })
+
+  it('does not dial who is not allowed, and does at once when that changes', async () => {
+    for (const peer of ['in', 'out']) know(peer)
+    excluded.add('out')
+    const dialler = start([], { dialBackoffMinMs: 4, dialBackoffMaxMs: 1e9 })
+    await until('the one that is allowed', () => linked.has('in'))
+    assert.deepEqual(times('out'), [])
+    excluded.clear()
+    dialler.afresh()
+    await until('the other', () => linked.has('out'))
   })
 
   it('does not dial whom it forgot', async () => {

@@ -8,7 +8,7 @@ import type { TestDaemon } from '../support/daemons.ts'
 const COUNT = 10
 
 describe('joining', function () {
-  this.timeout(180_000)
+  this.timeout(300_000)
   const fleet = useFleet()
 
   /** Daemons that know the address of the first, and nothing else. */

@@ -9,7 +9,7 @@ import type { TestDaemon } from '../support/daemons.ts'
 import { Ledger } from '../support/ledger.ts'
 
 describe('membership', function () {
-  this.timeout(180_000)
+  this.timeout(300_000)
   const fleet = useFleet()
 
   const keyOf = (one: TestDaemon): string => path.join(one.dir, 'fleet.key')
