@@ -46,6 +46,7 @@ import { noise } from '@chainsafe/libp2p-noise'
 import type { NoiseComponents, NoiseExtensions } from '@chainsafe/libp2p-noise'
 import type { ConnectionEncrypter, MessageStream, SecuredConnection } from '@libp2p/interface'
 import { HearsayError } from '../errors.ts'
+import { joined } from './joined.ts'
 
 /** 32 random bytes. */
 export type AdmissionSecret = Uint8Array
@@ -188,14 +189,22 @@ class AdmissionEncrypter implements ConnectionEncrypter<NoiseExtensions> {
     connection: MessageStream,
     options?: SecureOptions,
   ): Promise<SecuredConnection<NoiseExtensions>> {
-    return this.#told('outbound', connection, await this.#noise.secureOutbound(connection, options))
+    return this.#told(
+      'outbound',
+      connection,
+      await this.#noise.secureOutbound(joined(connection), options),
+    )
   }
 
   async secureInbound(
     connection: MessageStream,
     options?: SecureOptions,
   ): Promise<SecuredConnection<NoiseExtensions>> {
-    return this.#told('inbound', connection, await this.#noise.secureInbound(connection, options))
+    return this.#told(
+      'inbound',
+      connection,
+      await this.#noise.secureInbound(joined(connection), options),
+    )
   }
 
   #told(
