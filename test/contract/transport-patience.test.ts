@@ -63,7 +63,8 @@ describe('patience', () => {
 
 describe('keep-alive', function () {
   this.timeout(40_000)
-  const tuning = { ...TEST_TUNING, pingIntervalMs: 300 }
+  // Longer than a busy machine takes to answer.
+  const tuning = { ...TEST_TUNING, pingIntervalMs: 1_500 }
   let world: Libp2pWorld
 
   beforeEach(async () => {
@@ -90,12 +91,12 @@ describe('keep-alive', function () {
     let stalls = 0
     // Runs right after the pings that are sent with the same period.
     const timer = setInterval(() => {
-      if (stalls++ < 3) stall(1_500)
+      if (stalls++ < 3) stall(3_000)
     }, tuning.pingIntervalMs)
     try {
       await a.transport.connect(b.address)
       const since = a.transport.neighbours()[0]?.connectedAt
-      await until('the stalls and some pings more', () => stalls >= 6)
+      await until('the stalls and some pings more', () => stalls >= 5)
       assert.equal(a.transport.neighbours()[0]?.connectedAt, since, 'the connection was given up')
     } finally {
       clearInterval(timer)
