@@ -1,0 +1,151 @@
+/**
+ * Whether the simulator would notice: `npm run mutations`.
+ *
+ *     npm run mutations                          a mutation for each rule; all must be caught
+ *     npm run mutations -- --only R5,R8          some of them
+ *     npm run mutations -- --random 50 --seed 1  small mutations drawn at random; how many are caught
+ *     --seeds N                                  give a mutant up after so many seeds (20,000)
+ *     --jobs J                                   mutants at a time (all cores)
+ *
+ * Caught means that a checker outside the core names a property that does not hold, with the assertions inside the core
+ * switched off, while the same seed passes on the original. Of random mutations an exception, or a run that does not
+ * end, counts as well.
+ */
+import { fork } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import type { Failure } from '../simulation/batch.ts'
+import { makeMutant, removeMutant } from './mutant.ts'
+import { randomMutations } from './random.ts'
+import { RULE_MUTATIONS } from './rules.ts'
+import type { Mutation } from './rules.ts'
+
+const ROOT = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..')
+const WORKER = fileURLToPath(new URL('worker.js', import.meta.url))
+/** A seed takes a fraction of a second, a heavy one some seconds. */
+const HANG_MS = 60_000
+const HEAP_MIB = 1024
+
+type Outcome =
+  | { kind: 'survived'; seeds: number }
+  | { kind: 'caught'; seed: number; property: string }
+  | { kind: 'crashed' | 'hung'; seed: number; property: string }
+
+interface Options {
+  seeds: number
+  jobs: number
+  only: string[] | undefined
+  random: number
+  seed: number
+}
+
+function optionsOf(args: string[]): Options {
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({
+    args,
+    options: { seeds: text, jobs: text, only: text, random: text, seed: text },
+  })
+  return {
+    seeds: Number(values.seeds ?? 20_000),
+    jobs: Number(values.jobs ?? availableParallelism()),
+    only: values.only?.split(','),
+    random: Number(values.random ?? 0),
+    seed: Number(values.seed ?? 1),
+  }
+}
+
+/** Runs seeds until one fails. */
+function runSeeds(build: string, from: number, to: number): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = fork(WORKER, [build, String(from), String(to)], {
+      execArgv: [`--max-old-space-size=${HEAP_MIB}`],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    let seed = from
+    let said = ''
+    let outcome: Outcome | undefined
+    const hang = (): NodeJS.Timeout =>
+      setTimeout(() => {
+        outcome = { kind: 'hung', seed, property: `no end within ${HANG_MS / 1000} s` }
+        child.kill('SIGKILL')
+      }, HANG_MS)
+    let watch = hang()
+    child.stderr?.on('data', (text: Buffer) => (said = (said + text.toString()).slice(-2_000)))
+    child.on('message', (message: Failure | { seed: number }) => {
+      clearTimeout(watch)
+      watch = hang()
+      if ('failure' in message) outcome = outcomeOf(message)
+      else seed = message.seed + 1
+    })
+    child.once('exit', (code) => {
+      clearTimeout(watch)
+      const ended = seed > to ? { kind: 'survived' as const, seeds: to - from + 1 } : undefined
+      const property = `exit ${code}: ${said.trim().split('\n').at(-1) ?? ''}`
+      resolve(outcome ?? ended ?? { kind: 'crashed', seed, property })
+    })
+  })
+}
+
+/** Properties have short names; anything else that was thrown is an exception of the core or the simulator. */
+function outcomeOf({ seed, failure, message }: Failure): Outcome {
+  const isCheck = message.startsWith('CheckFailure')
+  const property = isCheck ? failure : (message.split('\n')[0] ?? failure)
+  return { kind: isCheck ? 'caught' : 'crashed', seed, property }
+}
+
+async function judge(mutation: Mutation, seeds: number, original: string): Promise<Outcome> {
+  const build = makeMutant(ROOT, mutation)
+  try {
+    const outcome = await runSeeds(build, 1, seeds)
+    if (outcome.kind === 'survived') return outcome
+    const unmutated = await runSeeds(original, outcome.seed, outcome.seed)
+    if (unmutated.kind !== 'survived') {
+      throw new Error(`seed ${outcome.seed} fails without any mutation: ${unmutated.property}`)
+    }
+    return outcome
+  } finally {
+    removeMutant(build)
+  }
+}
+
+function describeOutcome(outcome: Outcome): string {
+  if (outcome.kind === 'survived') return `SURVIVED ${outcome.seeds} seeds`
+  return `${outcome.kind} by seed ${outcome.seed}: ${outcome.property}`
+}
+
+async function main(): Promise<void> {
+  const { seeds, jobs, only, random, seed } = optionsOf(process.argv.slice(2))
+  const all = random > 0 ? randomMutations(ROOT, random, seed) : RULE_MUTATIONS
+  const mutations = all.filter(({ name }) => only?.some((one) => name.startsWith(one)) ?? true)
+  const original = makeMutant(ROOT, undefined)
+  const todo = mutations.toReversed()
+  const outcomes: Outcome[] = []
+  try {
+    await Promise.all(
+      Array.from({ length: jobs }, async () => {
+        for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
+          const outcome = await judge(next, seeds, original)
+          outcomes.push(outcome)
+          console.log(
+            `${next.name.padEnd(14)} ${describeOutcome(outcome)}\n${' '.repeat(15)}${next.what}`,
+          )
+        }
+      }),
+    )
+  } finally {
+    removeMutant(original)
+  }
+  const count = (kind: Outcome['kind']): number =>
+    outcomes.filter((one) => one.kind === kind).length
+  const noticed = outcomes.length - count('survived')
+  console.log(
+    `\n${noticed} of ${outcomes.length} mutations noticed: ${count('caught')} by a checker, ${count('crashed')} by an exception, ` +
+      `${count('hung')} by a run that does not end; ${count('survived')} survived`,
+  )
+  const enough = random > 0 || count('caught') === outcomes.length
+  process.exitCode = enough ? 0 : 1
+}
+
+await main()

@@ -1,0 +1,212 @@
+/**
+ * For each rule of the design (R1 to R16; R10 comes with counters) mutations of the compiled core that break just that rule,
+ * in the path that a daemon really uses.
+ */
+
+export interface Mutation {
+  /** The rule that it breaks, or where it stands. */
+  name: string
+  what: string
+  /** Compiled file, under `src/core`. */
+  file: string
+  /** Stands in the file exactly once. */
+  find: string
+  replace: string
+}
+
+export const RULE_MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'R1',
+    what: 'a delta is taken for all that its actor wrote before',
+    file: 'writes.js',
+    find: `    // Also when the delta's own dot was covered already`,
+    replace: `    change.see(dot.actor, 1, dot.counter);
+    // Also when the delta's own dot was covered already`,
+  },
+  {
+    name: 'R2',
+    what: 'what the opening does not name is taken to be as it is now, not as it was when the pull began',
+    file: 'repair/pull-ask.js',
+    find: `this.#told = context.snapshot();`,
+    replace: `this.#told = context;`,
+  },
+  {
+    name: 'R3',
+    what: 'the context grows by what a pull opens with, before its ranges have come',
+    file: 'repair/session.js',
+    find: `        this.#host.missing(new Map(this.#missing), !this.#pull.moreBuckets);`,
+    replace: `        this.#host.missing(new Map(this.#missing), !this.#pull.moreBuckets);
+        this.#submit(0, (change) => {
+            for (const [actor, set] of open)
+                for (let i = 0; i < set.length; i += 2)
+                    change.see(actor, set[i], set[i + 1]);
+            return () => undefined;
+        });`,
+  },
+  {
+    name: 'R3 missing',
+    what: 'a range is taken whole although an item of it did not come',
+    file: 'repair/session.js',
+    find: `without(believed, missing)`,
+    replace: `without(believed, new Set())`,
+  },
+  {
+    name: 'R4',
+    what: 'a dot that the answerer does not hold is removed, whether or not it has seen it',
+    file: 'repair/resolve.js',
+    find: `                this.#wanted++;
+                continue;`,
+    replace: `                this.#wanted++;`,
+  },
+  {
+    name: 'R4 asker',
+    what: 'what the list lacks is removed, whether or not the answerer has seen it',
+    file: 'repair/session.js',
+    find: `(dot) => pull.covers(dot)`,
+    replace: `() => true`,
+  },
+  {
+    name: 'R5',
+    what: 'siblings go although their successor has not come',
+    file: 'repair/key-state.js',
+    find: `if (applied.missing.length > 0 || state.key === '')`,
+    replace: `if (state.key === '')`,
+  },
+  {
+    name: 'R5 announced',
+    what: 'what a large item supersedes goes when the item is announced',
+    file: 'writes.js',
+    find: `    if (delta.announcedBytes > 0)
+        return;
+    const { dot, item } = delta;`,
+    replace: `    const { dot, item } = delta;
+    if (delta.announcedBytes > 0) {
+        for (const gone of delta.supersedes) {
+            const held = change.held(gone.actor, gone.counter);
+            if (held !== undefined) change.remove(held);
+        }
+        return;
+    }`,
+  },
+  {
+    name: 'R6',
+    what: 'a mutation is broadcast before its batch is on disk',
+    file: 'engine.js',
+    find: `                deltas = applied.deltas;`,
+    replace: `                deltas = [];
+                this.#outbox.add(applied.deltas);
+                this.#publish(this.#outbox.take(this.#now.mono));`,
+  },
+  {
+    name: 'R7',
+    what: 'a daemon goes on under the actor of its last run, behind what its store has',
+    file: 'engine.js',
+    find: `        id.set(this.#options.random.bytes(ACTOR_SALT_BYTES));`,
+    replace: `        id.fill(7);`,
+  },
+  {
+    name: 'R7 head',
+    what: 'the same, beginning where the store ends',
+    file: 'engine.js',
+    find: `        invariant(this.replica.context.get(actor).length === 0, 'R7', 'an actor begins anew');
+        return { actor, head: 0 };`,
+    replace: `        const same = 's'.repeat(8) + actor.slice(8);
+        const seen = this.replica.context.get(same);
+        return { actor: same, head: seen.at(-1) ?? 0 };`,
+  },
+  {
+    name: 'R8',
+    what: 'a store that lacks records is used as if it lacked none',
+    file: 'records.js',
+    find: `        if (damage.length === 0) {`,
+    replace: `        damage.length = 0;
+        if (damage.length === 0) {`,
+  },
+  {
+    name: 'R8 context',
+    what: 'the context of a damaged store is kept',
+    file: 'records.js',
+    find: `        const replica = new Replica(this.#hash);
+        for (const { actor, counter } of this.#items)
+            replica.context.addRange(actor, counter, counter);`,
+    replace: `        const replica = this.#replica;`,
+  },
+  {
+    name: 'R9',
+    what: 'a delete takes the dot of the mutation before it',
+    file: 'writes.js',
+    find: `        const removal = { actor: writer.actor, counter: ++writer.head };`,
+    replace: `        writer.head ||= 1;
+        const removal = { actor: writer.actor, counter: writer.head };`,
+  },
+  {
+    name: 'R11',
+    what: 'an item from the far future is refused',
+    file: 'item.js',
+    find: `        fields.ms <= MS_MAX &&`,
+    replace: `        fields.ms <= 1_750_000_000_000 &&`,
+  },
+  {
+    name: 'R12',
+    what: 'expired items are purged also while the clock is in doubt',
+    file: 'purge.js',
+    find: `        if (clockInDoubt)
+            return;`,
+    replace: ``,
+  },
+  {
+    name: 'R12 grace',
+    what: 'expired items are purged at once',
+    file: 'purge.js',
+    find: `this.#dueBefore(now.wall - this.#settings.skew - this.#settings.grace)`,
+    replace: `this.#dueBefore(now.wall)`,
+  },
+  {
+    name: 'R13',
+    what: 'a peer is believed that everything was removed',
+    file: 'removal-guard.js',
+    find: `        const before = this.#held.get(key);`,
+    replace: `        if (key !== '')
+            return 'apply';
+        const before = this.#held.get(key);`,
+  },
+  {
+    name: 'R13 for ever',
+    what: 'removals that are held back are never applied',
+    file: 'removal-guard.js',
+    find: `mono - before.since >= this.#settings.removalHold`,
+    replace: `mono < before.since`,
+  },
+  {
+    name: 'R14',
+    what: 'each replica keeps the content of a dot that it saw first',
+    file: 'repair/key-state.js',
+    find: `hashPrefix(own) >= hashPrefix(item)`,
+    replace: `hashPrefix(own) !== ''`,
+  },
+  {
+    name: 'R15',
+    what: 'dead dots are believed however far they are from all that was heard of their actor',
+    file: 'far-ranges.js',
+    find: `        if (to <= known + FAR_DOTS)`,
+    replace: `        if (to > 0)`,
+  },
+  {
+    name: 'R16',
+    what: 'what does not decode ends the process',
+    file: 'wire/link.js',
+    find: `    catch {
+        return 'malformed';`,
+    replace: `    catch (error) {
+        throw error;`,
+  },
+  {
+    name: 'R16 behind',
+    what: 'an item that does not decode keeps the rest of its chunk from arriving',
+    file: 'repair/key-state.js',
+    find: `    const items = decoded.filter((item) => item?.key === key);`,
+    replace: `    const items = decoded.filter((item) => item?.key === key);
+    if (items.length < decoded.length)
+        return undefined;`,
+  },
+]
