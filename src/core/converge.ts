@@ -18,8 +18,8 @@
  * Bounds: questions of operators and of each peer at a time, the time that each may take.
  */
 import type { CoreEffect } from './events.ts'
-import type { Peer, Proof, ProofOutcome } from './peer.ts'
-import type { Receipt, RepairSession } from './repair/session.ts'
+import type { Peer, ProofOutcome } from './peer.ts'
+import type { Proofs } from './proofs.ts'
 import type { Replica } from './replica.ts'
 import type { Now } from './settings.ts'
 import type { LinkBodies, LinkType } from './wire/link.ts'
@@ -92,14 +92,13 @@ export interface Convergence {
 export interface ConvergeHost {
   replica: Replica
   peers: ReadonlyMap<string, Peer>
+  proofs: Proofs
   now(): Now
   /** Whether records were lost that are not made up for yet. */
   hasLoss(): boolean
   emit(effect: CoreEffect): void
   submit(work: Work): void
   send<T extends LinkType>(peer: Peer, type: T, body: LinkBodies[T]): void
-  /** Begins a session for the proofs that wait at a peer, at once or when the one under way is over. */
-  compare(peer: Peer): void
 }
 
 interface Row {
@@ -148,7 +147,7 @@ export class Converge {
     for (const peer of this.#host.peers.values()) {
       const row: Row = { peer, here: undefined, there: undefined }
       query.rows.push(row)
-      this.#prove(peer, query.gatherBy, (outcome) => {
+      this.#host.proofs.want(peer, query.gatherBy, (outcome) => {
         row.here = this.#side(peer, outcome)
         if (outcome === 'link-lost') row.there = { standing: 'link-lost' }
         this.#gathered(query)
@@ -239,7 +238,7 @@ export class Converge {
   onAsk(peer: Peer, { id, withinMs }: LinkBodies['convergeAsk']): void {
     if (peer.proofs.length >= PROOFS_MAX) return this.#tell(peer, id, 'busy')
     const by = this.#host.now().mono + Math.min(withinMs, WITHIN_MS_MAX)
-    this.#prove(peer, by, (outcome) => {
+    this.#host.proofs.want(peer, by, (outcome) => {
       if (outcome !== 'has-all') return this.#tell(peer, id, outcome)
       this.#durably((committed) => this.#tell(peer, id, committed ? outcome : 'store-failed'))
     })
@@ -253,52 +252,13 @@ export class Converge {
     this.#host.send(peer, 'convergeAnswer', { id, proven, why, missingMs, ...rest })
   }
 
-  // Proofs.
-
-  #prove(peer: Peer, by: number, done: Proof['done']): void {
-    peer.proofs.push({ by, done })
-    this.#host.compare(peer)
-  }
-
-  /** A session is over: those who waited for it hear, or wait for the next if it never came to comparing. */
-  finished(peer: Peer, session: RepairSession | undefined, receipt: Receipt): void {
-    const proofs = peer.proving.splice(0)
-    if (proofs.length === 0) return
-    const settled = receipt.outcome === 'equal' || receipt.outcome === 'repaired'
-    if (this.#host.peers.get(peer.id) !== peer) settle(proofs, 'link-lost')
-    else if (!settled) peer.proofs.unshift(...proofs)
-    else settle(proofs, this.#outcome(peer, session))
-  }
-
-  #outcome(peer: Peer, session: RepairSession | undefined): ProofOutcome {
-    if (session?.proven === true) return 'has-all'
-    if ((peer.dotsBehind(this.#host.replica.context) ?? 0) > 0) return 'behind'
-    return session?.heldBack === true ? 'held-removals' : 'unsettled'
-  }
-
-  linkLost(peer: Peer): void {
-    settle(peer.proofs.splice(0), 'link-lost')
-    settle(peer.proving.splice(0), 'link-lost')
-  }
-
   tick(): void {
     const { mono } = this.#host.now()
-    for (const peer of this.#host.peers.values()) {
-      const overdue = [...peer.proofs, ...peer.proving].filter((proof) => proof.by <= mono)
-      if (overdue.length === 0) continue
-      peer.proofs = peer.proofs.filter((proof) => proof.by > mono)
-      peer.proving = peer.proving.filter((proof) => proof.by > mono)
-      settle(overdue, 'late')
-    }
     for (const query of this.#queries.values()) if (query.by <= mono) this.#end(query)
   }
 
   deadline(): number {
     let deadline = Infinity
-    for (const { proofs, proving } of this.#host.peers.values()) {
-      for (const proof of proofs) deadline = Math.min(deadline, proof.by)
-      for (const proof of proving) deadline = Math.min(deadline, proof.by)
-    }
     for (const query of this.#queries.values()) deadline = Math.min(deadline, query.by)
     return deadline
   }
@@ -322,10 +282,6 @@ export class Converge {
   #durably(done: (committed: boolean) => void): void {
     this.#host.submit({ bytes: 0, durable: true, run: (change) => change.touch(), done })
   }
-}
-
-function settle(proofs: readonly Proof[], outcome: ProofOutcome): void {
-  for (const proof of proofs) proof.done(outcome)
 }
 
 /** Numbers of the wire have 32 bits, and one query asks each of its peers under a number of its own. */

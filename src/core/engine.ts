@@ -204,6 +204,7 @@ export class Engine {
   }
 
   #dispatch(event: CoreEvent): void {
+    const { questions } = this.#links
     switch (event.type) {
       case 'tick':
         this.#publish(this.#outbox.due(this.#now.mono))
@@ -225,7 +226,13 @@ export class Engine {
       case 'repair':
         return this.#links.repair(event.peer, event.id)
       case 'converged':
-        return this.#links.converge.ask(event.id, event.withinMs)
+        return questions.converge.ask(event.id, event.withinMs)
+      case 'confirm':
+        return questions.cover.confirm(event.id, event.target, event.peers, event.withinMs)
+      case 'await':
+        return questions.cover.await(event.id, event.target, event.withinMs)
+      case 'fresh':
+        return questions.freshness.ask(event.id, event.staleMs, event.withinMs)
       case 'removals':
         return event.decision === 'approve' ? this.#approve() : this.#refuse()
     }
@@ -306,6 +313,7 @@ export class Engine {
     const keys = change.keysChanged()
     if (keys.size > 0) this.#effects.push({ type: 'changed', keys })
     this.#completeness.check(this.replica.context, this.#now.mono)
+    this.#links.questions.cover.committed()
   }
 
   /** What is on disk is unknown now: nothing more is written until the shell has opened the store anew (design 3). */

@@ -1,5 +1,7 @@
 /** What goes into the core and what comes out of it. */
 import type { Convergence } from './converge.ts'
+import type { Target } from './cover.ts'
+import type { PeerFreshness } from './freshness.ts'
 import type { Item } from './item.ts'
 import type { RawBatch } from './records.ts'
 import type { Receipt } from './repair/session.ts'
@@ -19,6 +21,12 @@ export type CoreEvent =
   | { type: 'repair'; id: number; peer: string }
   /** An operator asks whether all linked peers have the same; answered by `convergence` in this time. */
   | { type: 'converged'; id: number; withinMs: number }
+  /** A client waits for a write of this replica on so many peers; answered by `confirmed`. */
+  | { type: 'confirm'; id: number; target: Target; peers: number; withinMs: number }
+  /** A client waits for a write of another replica; answered by `awaited`. */
+  | { type: 'await'; id: number; target: Target; withinMs: number }
+  /** A client wants to know how stale this replica may be, and that it is no staler; answered by `freshness`. */
+  | { type: 'fresh'; id: number; staleMs: number; withinMs: number }
   /** An operator's word on removals that are held back (R13). */
   | { type: 'removals'; decision: 'approve' | 'refuse' }
 
@@ -37,6 +45,11 @@ export type CoreEffect =
   | { type: 'changed'; keys: Iterable<string> }
   | { type: 'repaired'; id: number; peer: string; receipt: Receipt }
   | { type: 'convergence'; id: number; result: Convergence }
+  /** The peers on whose disks the write is. */
+  | { type: 'confirmed'; id: number; peers: string[] }
+  /** How much of the write is still missing here. */
+  | { type: 'awaited'; id: number; missing: number }
+  | { type: 'freshness'; id: number; peers: PeerFreshness[] }
   /** Of two contents of one dot (R14), the second is not held any more: it is to be kept where people find it. */
   | { type: 'twin'; peer: string; kept: Item; lost: Item }
   /** This daemon must not go on. */

@@ -8,11 +8,11 @@
 import { toBinary } from './bytes.ts'
 import type { ClockWatch } from './clock.ts'
 import type { CompletenessWatch } from './completeness.ts'
-import { Converge } from './converge.ts'
 import type { CoreEffect } from './events.ts'
 import { GapWatch } from './gaps.ts'
 import * as intervals from './intervals.ts'
 import { Peer } from './peer.ts'
+import { Questions } from './questions.ts'
 import { Answerer } from './repair/answerer.ts'
 import { Budget } from './repair/budget.ts'
 import { decodeDigest, encodeDigest, makeDigest } from './repair/digest.ts'
@@ -67,7 +67,7 @@ export interface LinksHost {
 export class Links {
   readonly peers = new Map<string, Peer>()
   readonly rollback: RollbackWatch
-  readonly converge: Converge
+  readonly questions: Questions
   readonly #host: LinksHost
   readonly #nonce: Uint8Array
   readonly #nonces = new Nonces()
@@ -79,7 +79,7 @@ export class Links {
   constructor(host: LinksHost) {
     this.#host = host
     this.rollback = new RollbackWatch(host.options.peerHash)
-    this.converge = new Converge({
+    this.questions = new Questions({
       replica: host.replica,
       peers: this.peers,
       now: () => host.now(),
@@ -122,7 +122,7 @@ export class Links {
     if (peer === undefined) return
     this.peers.delete(id)
     peer.session?.fail('the link was lost', this.#host.now())
-    this.converge.linkLost(peer)
+    this.questions.linkLost(peer)
     this.#neighbours.changed(this.#host.now().mono)
     this.#host.clock.peerGone(id)
   }
@@ -141,8 +141,9 @@ export class Links {
       if (this.#neighbours.heard(peer, message.body.nonces)) return
       return this.#violation(peer, 'malformed neighbours')
     }
-    if (message.type === 'convergeAsk') return this.converge.onAsk(peer, message.body)
-    if (message.type === 'convergeAnswer') return this.converge.onAnswer(peer, message.body)
+    const question = this.questions.message(peer, message)
+    if (question === 'malformed') return this.#violation(peer, `a malformed ${message.type}`)
+    if (question === 'done') return
     if (message.type === 'digestAsk') return this.#onDigestAsk(peer, message.body)
     if (isForAsker(message)) {
       const { session } = message.body
@@ -199,7 +200,7 @@ export class Links {
         this.#ask(peer, false)
       }
     }
-    this.converge.tick()
+    this.questions.tick()
     if (this.#gaps.due(now.mono)) this.#askForGaps(now)
     if (now.mono >= this.#neighbours.tellAt) this.#tellNeighbours()
   }
@@ -215,7 +216,7 @@ export class Links {
 
   deadline(): number {
     const gaps = this.#gaps.deadline(this.#host.now().mono)
-    let deadline = Math.min(gaps, this.#neighbours.tellAt, this.converge.deadline())
+    let deadline = Math.min(gaps, this.#neighbours.tellAt, this.questions.deadline())
     for (const peer of this.peers.values()) {
       if (peer.hello === undefined) {
         deadline = Math.min(deadline, peer.helloBy)
@@ -262,6 +263,7 @@ export class Links {
     }
     peer.hello = { name: hello.name.slice(0, 256), nonce: toBinary(hello.nonce) }
     this.#host.completeness.peerSeen()
+    this.questions.cover.linked(peer)
     const now = this.#host.now()
     this.#neighbours.changed(now.mono)
     const isDue = now.mono >= peer.nextDigestAt || peer.proofs.length > 0
@@ -413,7 +415,7 @@ export class Links {
       peer.fresh = true
       peer.nextDigestAt = now.mono
     }
-    this.converge.finished(peer, session, receipt)
+    this.questions.proofs.finished(peer, session, receipt)
     if (peer.waiting.length === 0) return this.#proveNext(peer, receipt)
     // Who asked while a mere comparison was under way gets a session of their own, as long as there is a link.
     if (session?.thorough !== true && this.peers.get(peer.id) === peer) {

@@ -59,6 +59,8 @@ export class Peer {
   /** Proofs for the next session, and those for the session under way. */
   proofs: Proof[] = []
   proving: Proof[] = []
+  /** Monotonic beginning of the latest session that showed that this replica had all that the peer had then. */
+  provenAt: number | undefined
   /** The first pull of a link leaves nothing to gossip. */
   fresh = true
   /** While a session was under way something showed that calls for another right after it. */

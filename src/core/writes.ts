@@ -31,6 +31,8 @@ export interface LocalResult {
   superseded: number
   /** Held dots of the key right after the mutation. */
   held: Dot[]
+  /** What it removed, for who waits for that to happen elsewhere. */
+  removed: Dot[]
 }
 
 /** Codes are those of the error policy. */
@@ -166,6 +168,7 @@ function applyOne(
     dot,
     superseded: superseded.length,
     held: change.siblings(mutation.key).map(({ actor, counter }) => ({ actor, counter })),
+    removed: held.map(({ actor, counter }) => ({ actor, counter })),
   }
 }
 

@@ -200,6 +200,18 @@ describe('converged', function () {
     assert.equal(ask(fleet, check, a!).converged, true)
   })
 
+  it('speaks of what is on the disks', () => {
+    const { fleet, check } = started({ faults: { gossipLoss: 1 } })
+    fleet.write(fleet.nodes[2]!, [put('x'), put('y')])
+    fleet.pass(50)
+    assert.equal(ask(fleet, check, fleet.nodes[0]!).converged, true)
+    for (const node of fleet.nodes) {
+      fleet.crash(node, node.disk.durable)
+      fleet.restart(node)
+      assert.equal(node.live.replica.size, 2)
+    }
+  })
+
   it('says no while dots are doubted that come without their contents', () => {
     const { fleet, check } = started({ nodes: 2 })
     const [a, b] = fleet.nodes

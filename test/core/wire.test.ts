@@ -39,6 +39,8 @@ const TYPES: LinkType[] = [
   'neighbours',
   'convergeAsk',
   'convergeAnswer',
+  'coverAsk',
+  'coverAnswer',
 ]
 
 const DAMAGES = Number(process.env['HEARSAY_DAMAGES'] ?? 60)

@@ -40,7 +40,12 @@ export function everyMessageScene(): Fleet {
   fleet.dispatch(b!, { type: 'gossip', author: 'nobody', deltas, bytes: 1 })
   fleet.pass(50)
   fleet.connect(a!, b!)
-  fleet.schedule(10_000, () => fleet.converged(a!))
+  fleet.schedule(10_000, () => {
+    fleet.converged(a!)
+    const [item] = a!.live.replica.fromDot('', 0)
+    const target = { dots: [item!], gone: [] }
+    fleet.ask(a!, (id) => ({ type: 'confirm', id, target, peers: 1, withinMs: 1_000 }))
+  })
   return fleet
 }
 

@@ -12,7 +12,7 @@ import { decodeRangeClaims, nextClaims } from '../../src/core/repair/ranges.ts'
 import { Loader } from '../../src/core/records.ts'
 import { Replica } from '../../src/core/replica.ts'
 import { decodeItem } from '../../src/core/item.ts'
-import { decodeActors, decodeRanges } from '../../src/core/wire/dots.ts'
+import { decodeActors, decodeDots, decodeRanges } from '../../src/core/wire/dots.ts'
 import { decodeGossip } from '../../src/core/wire/gossip.ts'
 import { decodeLink } from '../../src/core/wire/link.ts'
 import type { LinkMessage, LinkType } from '../../src/core/wire/link.ts'
@@ -110,8 +110,15 @@ class LinkUse {
         this.#answerer.expire()
         return this.#violations === before
       }
+      case 'coverAsk': {
+        const actors = decodeActors(message.body.actors)
+        if (actors === undefined) return false
+        const { dots, gone } = message.body
+        return decodeDots(dots, actors) !== undefined && decodeDots(gone, actors) !== undefined
+      }
       case 'convergeAsk':
       case 'convergeAnswer':
+      case 'coverAnswer':
       case 'hello':
       case 'refused':
       case 'neighbours':

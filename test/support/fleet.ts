@@ -119,6 +119,9 @@ const EVENT_CODES: Record<CoreEvent['type'], number> = {
   repair: 9,
   removals: 10,
   converged: 11,
+  confirm: 12,
+  await: 13,
+  fresh: 14,
 }
 
 export class Fleet implements NetworkHost, GossipHost {
@@ -317,6 +320,13 @@ export class Fleet implements NetworkHost, GossipHost {
     return id
   }
 
+  /** A client's question of which the effect carries the number. */
+  ask(node: SimNode, event: (id: number) => CoreEvent): number {
+    const id = ++this.#ids
+    this.dispatch(node, event(id))
+    return id
+  }
+
   /** Asks whether all that `node` is linked with has converged; the effect carries the number. */
   converged(node: SimNode, withinMs = 5_000): number {
     const id = ++this.#ids
@@ -385,6 +395,9 @@ export class Fleet implements NetworkHost, GossipHost {
       case 'twin':
       case 'repaired':
       case 'convergence':
+      case 'confirmed':
+      case 'awaited':
+      case 'freshness':
       case 'changed':
         return undefined
     }

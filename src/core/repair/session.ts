@@ -125,7 +125,8 @@ export class RepairSession {
   readonly thorough: boolean
   readonly #host: SessionHost
   readonly #options: SessionOptions
-  readonly #startedAt: number
+  /** Monotonic. */
+  readonly startedAt: number
   readonly #receipt: Receipt
   readonly #keys = new Set<string>()
   readonly #candidates: Candidates = { keys: new Set(), dots: [] }
@@ -153,8 +154,10 @@ export class RepairSession {
   tookLarge = false
   /** Removals were held back: the peer will say them again. */
   heldBack = false
-  /** Of a session that is to prove it: this replica has all that the peer had when the session began. */
+  /** This replica has all that the peer had when the session began. */
   proven = false
+  /** The comparison is of a digest that was asked for. */
+  #digestAsked = false
   /** The range step has looked through everything, and nothing that it named was left open. */
   #comparedAll = false
   #leftOpen = false
@@ -166,13 +169,14 @@ export class RepairSession {
     this.#host = host
     this.#options = options
     this.#now = now
-    this.#startedAt = now.mono
+    this.startedAt = now.mono
     this.progressAt = now.mono
     this.#receipt = emptyReceipt()
   }
 
   /** Begins by asking for the peer's digest. */
   ask(): void {
+    this.#digestAsked = true
     this.#bucketsDone.clear()
     this.#missing.clear()
     this.#scopeClock = this.#now.wall
@@ -241,9 +245,10 @@ export class RepairSession {
     if (this.thorough && comparison.contextsEqual && !comparison.fingerprintsEqual) {
       this.#plan = { pull: false, ranges: 'all' }
     }
+    const { contextsEqual, fingerprintsEqual } = comparison
+    // How old a digest is that the peer sent by itself, nobody knows.
+    this.proven = this.#digestAsked && contextsEqual && fingerprintsEqual
     if (this.#options.prove) {
-      const { contextsEqual, fingerprintsEqual } = comparison
-      this.proven = contextsEqual && fingerprintsEqual
       this.#plan = { pull: !contextsEqual, ranges: this.proven ? 'none' : 'all' }
     }
     if (!this.#plan.pull) return this.#afterPull()
@@ -517,7 +522,7 @@ export class RepairSession {
     this.#receipt.outcome = outcome
     if (reason !== undefined) this.#receipt.reason = reason
     this.#receipt.keysChanged = this.#keys.size
-    this.#receipt.durationMs = this.#now.mono - this.#startedAt
+    this.#receipt.durationMs = this.#now.mono - this.startedAt
     this.#host.finished(this.#receipt)
   }
 }

@@ -21,6 +21,8 @@
  * | resolved        | answerer | per key: items to take, dots that are removed                               |
  * | convergeAsk     | both     | "have you all that I have now?"                                             |
  * | convergeAnswer  | both     | the answer, or how much is missing (`converge.ts`)                          |
+ * | coverAsk        | both     | "tell me when these dots are on your disk"                                  |
+ * | coverAnswer     | both     | they are (`cover.ts`)                                                       |
  *
  * An unknown type is ignored (it is a later version's); a known one that does not decode is a protocol violation.
  */
@@ -47,6 +49,8 @@ export interface LinkBodies {
   resolved: messages.Resolved
   convergeAsk: messages.ConvergeAsk
   convergeAnswer: messages.ConvergeAnswer
+  coverAsk: messages.CoverAsk
+  coverAnswer: messages.CoverAnswer
 }
 
 export type LinkType = keyof LinkBodies
@@ -74,6 +78,8 @@ const CODECS: { [T in LinkType]: { byte: number; codec: Codec<LinkBodies[T]> } }
   neighbours: { byte: 16, codec: messages.Neighbours.codec() },
   convergeAsk: { byte: 17, codec: messages.ConvergeAsk.codec() },
   convergeAnswer: { byte: 18, codec: messages.ConvergeAnswer.codec() },
+  coverAsk: { byte: 19, codec: messages.CoverAsk.codec() },
+  coverAnswer: { byte: 20, codec: messages.CoverAnswer.codec() },
 }
 
 const TYPE_OF_BYTE = new Map(

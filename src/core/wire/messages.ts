@@ -4319,3 +4319,292 @@ export namespace ConvergeAnswer {
     return streamMessage(buf, ConvergeAnswer.codec(), opts)
   }
 }
+
+export interface CoverAsk {
+  id: number
+  withinMs: number
+  actors: Uint8Array<ArrayBuffer>[]
+  dots: Uint8Array<ArrayBuffer>
+  gone: Uint8Array<ArrayBuffer>
+}
+
+export namespace CoverAsk {
+  let _codec: Codec<CoverAsk>
+
+  export const codec = (): Codec<CoverAsk> => {
+    if (_codec == null) {
+      _codec = message<CoverAsk>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.id != null && obj.id !== 0)) {
+          w.uint32(8)
+          w.uint32(obj.id)
+        }
+
+        if ((obj.withinMs != null && obj.withinMs !== 0)) {
+          w.uint32(16)
+          w.uint32(obj.withinMs)
+        }
+
+        if (obj.actors != null && obj.actors.length > 0) {
+          for (const value of obj.actors) {
+            w.uint32(26)
+            w.bytes(value)
+          }
+        }
+
+        if ((obj.dots != null && obj.dots.byteLength > 0)) {
+          w.uint32(34)
+          w.bytes(obj.dots)
+        }
+
+        if ((obj.gone != null && obj.gone.byteLength > 0)) {
+          w.uint32(42)
+          w.bytes(obj.gone)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          id: 0,
+          withinMs: 0,
+          actors: [],
+          dots: uint8ArrayAlloc(0),
+          gone: uint8ArrayAlloc(0)
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.id = reader.uint32()
+              break
+            }
+            case 2: {
+              obj.withinMs = reader.uint32()
+              break
+            }
+            case 3: {
+              if (opts.limits?.actors != null && obj.actors.length === opts.limits.actors) {
+                throw new MaxLengthError('Decode error - repeated field "actors" had too many elements')
+              }
+
+              obj.actors.push(reader.bytes())
+              break
+            }
+            case 4: {
+              obj.dots = reader.bytes()
+              break
+            }
+            case 5: {
+              obj.gone = reader.bytes()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const obj = {
+          actors: 0
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.id`,
+                value: reader.uint32()
+              }
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.withinMs`,
+                value: reader.uint32()
+              }
+              break
+            }
+            case 3: {
+              if (opts.limits?.actors != null && obj.actors === opts.limits.actors) {
+                throw new MaxLengthError('Streaming decode error - repeated field "actors" had too many elements')
+              }
+
+              yield {
+                field: `${prefix}.actors[]`,
+                index: obj.actors,
+                value: reader.bytes()
+              }
+
+              obj.actors++
+
+              break
+            }
+            case 4: {
+              yield {
+                field: `${prefix}.dots`,
+                value: reader.bytes()
+              }
+              break
+            }
+            case 5: {
+              yield {
+                field: `${prefix}.gone`,
+                value: reader.bytes()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface CoverAskIdFieldEvent {
+    field: '$.id'
+    value: number
+  }
+
+  export interface CoverAskWithinMsFieldEvent {
+    field: '$.withinMs'
+    value: number
+  }
+
+  export interface CoverAskActorsFieldEvent {
+    field: '$.actors[]'
+    index: number
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface CoverAskDotsFieldEvent {
+    field: '$.dots'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface CoverAskGoneFieldEvent {
+    field: '$.gone'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export function encode (obj: Partial<CoverAsk>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, CoverAsk.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoverAsk>): CoverAsk {
+    return decodeMessage(buf, CoverAsk.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoverAsk>): Generator<CoverAskIdFieldEvent | CoverAskWithinMsFieldEvent | CoverAskActorsFieldEvent | CoverAskDotsFieldEvent | CoverAskGoneFieldEvent> {
+    return streamMessage(buf, CoverAsk.codec(), opts)
+  }
+}
+
+export interface CoverAnswer {
+  id: number
+}
+
+export namespace CoverAnswer {
+  let _codec: Codec<CoverAnswer>
+
+  export const codec = (): Codec<CoverAnswer> => {
+    if (_codec == null) {
+      _codec = message<CoverAnswer>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.id != null && obj.id !== 0)) {
+          w.uint32(8)
+          w.uint32(obj.id)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          id: 0
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.id = reader.uint32()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.id`,
+                value: reader.uint32()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface CoverAnswerIdFieldEvent {
+    field: '$.id'
+    value: number
+  }
+
+  export function encode (obj: Partial<CoverAnswer>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, CoverAnswer.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoverAnswer>): CoverAnswer {
+    return decodeMessage(buf, CoverAnswer.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoverAnswer>): Generator<CoverAnswerIdFieldEvent> {
+    return streamMessage(buf, CoverAnswer.codec(), opts)
+  }
+}

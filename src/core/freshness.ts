@@ -1,0 +1,70 @@
+/**
+ * How stale this replica may be: for each linked peer the latest moment at which it is known to have had all that the peer
+ * had. A comparison that found everything equal tells it for the moment at which it began, and so does a proof. Where that
+ * is too long ago, peers are asked now.
+ */
+import type { CoreEffect } from './events.ts'
+import type { Peer } from './peer.ts'
+import type { Proofs } from './proofs.ts'
+import type { Now } from './settings.ts'
+
+/** Clients that wait at a time; what is beyond is answered by what is known already. */
+const WAITS_MAX = 4096
+
+export interface FreshnessHost {
+  peers: ReadonlyMap<string, Peer>
+  proofs: Proofs
+  now(): Now
+  emit(effect: CoreEffect): void
+}
+
+export interface PeerFreshness {
+  peer: string
+  /** This replica has all that the peer had so long ago, milliseconds; absent when that was never shown on this link. */
+  ageMs?: number
+}
+
+interface Question {
+  id: number
+  open: number
+}
+
+export class Freshness {
+  readonly #host: FreshnessHost
+  #waiting = 0
+
+  constructor(host: FreshnessHost) {
+    this.#host = host
+  }
+
+  /** Answers at the latest after `withinMs`, and at once where every peer is known to be no further ahead than `staleMs`. */
+  ask(id: number, staleMs: number, withinMs: number): void {
+    const stale = this.#stale(staleMs)
+    if (stale.length === 0 || this.#waiting >= WAITS_MAX) return this.#answer(id)
+    const question: Question = { id, open: stale.length }
+    this.#waiting++
+    const by = this.#host.now().mono + withinMs
+    for (const peer of stale) {
+      this.#host.proofs.want(peer, by, () => {
+        if (--question.open > 0) return
+        this.#waiting--
+        this.#answer(id)
+      })
+    }
+  }
+
+  #stale(staleMs: number): Peer[] {
+    const { mono } = this.#host.now()
+    return [...this.#host.peers.values()].filter(
+      ({ provenAt }) => provenAt === undefined || mono - provenAt > staleMs,
+    )
+  }
+
+  #answer(id: number): void {
+    const { mono } = this.#host.now()
+    const peers = [...this.#host.peers.values()].map(({ id: peer, provenAt }): PeerFreshness => {
+      return provenAt === undefined ? { peer } : { peer, ageMs: mono - provenAt }
+    })
+    this.#host.emit({ type: 'freshness', id, peers })
+  }
+}
