@@ -61,6 +61,8 @@ export interface Written {
   token: string
   /** Held items this write superseded. */
   superseded: number
+  /** Peers on whose disks it is; only where a client asked to wait for that. */
+  durableOn?: PeerId[]
 }
 
 /** A change of one key, told as the state after it. `entry` is absent when nothing of the key is visible any more. */
@@ -250,6 +252,16 @@ export interface Status {
   transport: TransportCounters
 }
 
+export interface WaitOptions {
+  /** For how long other daemons are waited for, milliseconds. */
+  timeoutMs: number
+}
+
+export interface Freshness {
+  /** What peers wrote in so many milliseconds before the question may be missing. */
+  ageMs: number
+}
+
 /** What one side has of the other. */
 export interface ConvergedSide {
   /**
@@ -300,6 +312,27 @@ export interface Daemon {
   readonly peerId: PeerId
   /** Who belongs to the fleet. */
   readonly membership: Membership
+  /** What needs other daemons, and how far they are. */
+  readonly waits: {
+    /** Whether what was written before this call is on every linked peer. */
+    converged(options: WaitOptions): Promise<Converged>
+    /**
+     * The peers on whose disks a write of this daemon is, as soon as they are `peers`, or those that are when the time is
+     * over: it stays written here either way.
+     */
+    confirm(
+      key: Uint8Array,
+      written: Written,
+      options: WaitOptions & { peers: number },
+    ): Promise<PeerId[]>
+    /** Resolves when what a token of another daemon names can be read here. Throws BAD_TOKEN, NOT_HERE_YET. */
+    arrival(key: Uint8Array, token: string, options: WaitOptions): Promise<void>
+    /**
+     * Resolves when this daemon is known to have all that every known peer had `staleMs` before this call, or later. Throws
+     * TOO_STALE.
+     */
+    freshen(options: WaitOptions & { staleMs: number }): Promise<Freshness>
+  }
   /** One atomic step on the local map, in the order of calls; resolves when it is durable. */
   write(mutations: Mutation[]): Promise<Written[]>
   put(key: Uint8Array, value: Uint8Array, options?: WriteOptions): Promise<Written>
@@ -320,8 +353,6 @@ export interface Daemon {
   connect(address: string): Promise<PeerId>
   /** Runs one repair session now, with the given peer or with every connected one. Throws UNKNOWN_PEER. */
   repair(peer?: PeerId): Promise<RepairReceipt[]>
-  /** Whether what was written before this call is on every linked peer; `timeoutMs`: for the peers to answer. */
-  converged(options: { timeoutMs: number }): Promise<Converged>
   /** Removals of very many keys that are held back because nothing proves them (R13). */
   removals(): HeldRemovals
   /** Lets them go, or writes the items anew. How many keys that are. */

@@ -30,14 +30,13 @@ import { FleetMembership } from './daemon/membership.ts'
 import { snapshot } from './daemon/snapshot.ts'
 import { StoreChecker } from './daemon/store-check.ts'
 import type { Metrics } from './daemon/metrics.ts'
-import { convergedView } from './daemon/convergence.ts'
 import { doubtsView, removalsView } from './daemon/removals.ts'
 import { decodeToken, encodeToken } from './daemon/token.ts'
 import { dotView, Views } from './daemon/views.ts'
+import { Waits } from './daemon/waits.ts'
 import { Watchers } from './daemon/watchers.ts'
 import type {
   Completeness,
-  Converged,
   Daemon,
   EntryView,
   HeldRemovals,
@@ -175,6 +174,7 @@ interface Parts {
 class RunningDaemon implements Daemon {
   readonly peerId: PeerId
   readonly membership: FleetMembership
+  readonly waits: Waits
   readonly #parts: Parts
   readonly #views = new Views()
   #metrics: Promise<Metrics> | undefined
@@ -190,6 +190,11 @@ class RunningDaemon implements Daemon {
     this.#parts = parts
     this.peerId = parts.transport.self
     this.membership = parts.membership
+    this.waits = new Waits({
+      driver: () => this.#driver,
+      known: () => parts.membership.known(),
+      expectsPeers: parts.config.bootstrap.length > 0,
+    })
     this.#views.knowPeer(this.peerId)
     this.#watchers = new Watchers(parts.config.limits, (key) => this.#read(key))
   }
@@ -420,12 +425,6 @@ class RunningDaemon implements Daemon {
     return receipts
   }
 
-  async converged({ timeoutMs }: { timeoutMs: number }): Promise<Converged> {
-    const { config, membership } = this.#parts
-    const result = await this.#driver.converged(timeoutMs)
-    return convergedView(result, membership.known(), config.bootstrap.length > 0)
-  }
-
   removals(): HeldRemovals {
     const { mono, wall } = nowOfProcess()
     return removalsView(this.#driver.engine, { mono, wall })
@@ -516,9 +515,16 @@ function localMutation(mutation: Mutation): LocalMutation {
 function written(key: Uint8Array, result: LocalResult): Written {
   return {
     ...(result.dot === undefined ? {} : { dot: dotView(result.dot) }),
-    token: encodeToken(toBinary(key), result.held),
+    token: tokenOf(toBinary(key), result),
     superseded: result.superseded,
   }
+}
+
+/** Of a delete also what it is known by elsewhere: nothing that is held names it. */
+function tokenOf(key: string, { dot, held, removed }: LocalResult): string {
+  const isHeld = held.some((one) => one.actor === dot?.actor && one.counter === dot.counter)
+  if (dot === undefined || isHeld) return encodeToken(key, held)
+  return encodeToken(key, held, { made: dot, gone: removed })
 }
 
 function receiptView(peer: PeerId, receipt: Receipt): RepairReceipt {

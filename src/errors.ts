@@ -53,6 +53,9 @@ export const ERROR_CODES = [
   'PROTOCOL_VIOLATION',
   'TIMEOUT',
   'NOT_CONVERGED',
+  'TOO_FEW_PEERS',
+  'NOT_HERE_YET',
+  'TOO_STALE',
 ] as const
 
 export type ErrorCode = (typeof ERROR_CODES)[number]

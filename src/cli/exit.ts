@@ -12,6 +12,8 @@ export const EXIT = {
   /** The key is not there. */
   notFound: 3,
   noDaemon: 4,
+  /** Something was waited for on other daemons and did not come in time; a write is done here all the same. */
+  waited: 5,
   /** `hearsayd` met a defect of its own; a supervisor should start it again. EX_SOFTWARE of sysexits.h. */
   defect: 70,
 } as const
@@ -20,6 +22,9 @@ const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
   BAD_ARGUMENT: EXIT.usage,
   NOT_FOUND: EXIT.notFound,
   NO_DAEMON: EXIT.noDaemon,
+  TOO_FEW_PEERS: EXIT.waited,
+  NOT_HERE_YET: EXIT.waited,
+  TOO_STALE: EXIT.waited,
 }
 
 export function exitCodeOf(error: unknown): number {

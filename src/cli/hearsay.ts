@@ -78,7 +78,8 @@ function program(): Command {
       `
 Keys and values are bytes, typed and shown as text unless --hex or --base64 says otherwise.
 
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 key not found, 4 no daemon.
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 key not found, 4 no daemon,
+5 waited in vain for other daemons (a write is done here all the same).
 
 ${topicList()}
 

@@ -42,7 +42,7 @@ import { answerText, lines, openAnswer, type Answer, type Call as HttpCall } fro
 import * as header from './headers.ts'
 import { bytesOf, entryOfJson, listedOfJson, parseObject, snapshotOfJson } from './json.ts'
 import type { JsonObject, ListedKey } from './json.ts'
-import { CLIENT_NETWORK_TIMEOUT_MS, CLIENT_TIMEOUT_MS } from './limits.ts'
+import { CLIENT_NETWORK_TIMEOUT_MS, CLIENT_TIMEOUT_MS, WAIT_TIMEOUT_MS } from './limits.ts'
 import { percentEncode } from './percent.ts'
 
 export type { WriteAnswer } from './client-writes.ts'
@@ -92,7 +92,23 @@ export interface ListOptions {
   values?: boolean
 }
 
-export interface PutOptions extends WriteOptions {
+export interface ConfirmOptions {
+  /** Answer when so many peers have it on their disks. Throws TOO_FEW_PEERS; the write is done all the same. */
+  wait?: number
+  /** For how long other daemons are waited for. */
+  timeoutMs?: number
+}
+
+export interface GetOptions {
+  /** Wait until the write that gave this token, on whatever daemon, has arrived. Throws NOT_HERE_YET. */
+  after?: string
+  /** Answer only when the daemon is known to be no staler than so many milliseconds. Throws TOO_STALE. */
+  staleMs?: number
+  /** For how long other daemons are waited for. */
+  timeoutMs?: number
+}
+
+export interface PutOptions extends WriteOptions, ConfirmOptions {
   /** Time to live from now on by the daemon's clock, milliseconds. Not together with `expiresAt`. */
   ttlMs?: number
 }
@@ -229,8 +245,8 @@ export class ControlClient {
   }
 
   /** The key's winner, as raw bytes. */
-  async get(key: Uint8Array): Promise<Found> {
-    const answer = await this.#open({ method: 'GET', path: keyPath(key), accept: [404] })
+  async get(key: Uint8Array, options: GetOptions = {}): Promise<Found> {
+    const answer = await this.#openKey(key, options)
     const body = await answerText(answer)
     const completeness = completenessOf(answer)
     if (answer.status === 404) return { found: false, completeness, message: messageOf(body) }
@@ -249,12 +265,9 @@ export class ControlClient {
   /** The key with every sibling; `entry` is absent when nothing of the key is visible. */
   async getAll(
     key: Uint8Array,
+    options: GetOptions = {},
   ): Promise<{ completeness: Completeness; entry?: EntryView; message?: string }> {
-    const answer = await this.#open({
-      method: 'GET',
-      path: `${keyPath(key)}?all=true`,
-      accept: [404],
-    })
+    const answer = await this.#openKey(key, options, true)
     const body = await answerText(answer)
     const completeness = completenessOf(answer)
     if (answer.status === 404) return { completeness, message: messageOf(body) }
@@ -263,18 +276,27 @@ export class ControlClient {
   }
 
   async put(key: Uint8Array, value: Uint8Array, options: PutOptions = {}): Promise<Written> {
-    const path = keyPath(key) + queryOf({ ttl: options.ttlMs, 'expires-at': options.expiresAt })
+    const { wait, timeoutMs: timeout } = options
+    const expiry = { ttl: options.ttlMs, 'expires-at': options.expiresAt }
+    const path = keyPath(key) + queryOf({ ...expiry, wait, timeout })
+    const timeoutMs = this.#waitMs(options)
     const headers = { 'content-type': header.BYTES, ...ifMatch(options.token) }
-    return (await this.#json({ method: 'PUT', path, headers, body: value })) as unknown as Written
+    const call: Call = { method: 'PUT', path, headers, body: value, timeoutMs }
+    return (await this.#json(call)) as unknown as Written
   }
 
   /** `dot` of the answer is absent when there was nothing to remove. */
-  async delete(key: Uint8Array, options: { token?: string } = {}): Promise<Written> {
+  async delete(
+    key: Uint8Array,
+    options: { token?: string } & ConfirmOptions = {},
+  ): Promise<Written> {
     const headers = ifMatch(options.token)
+    const { wait, timeoutMs: timeout } = options
     return (await this.#json({
       method: 'DELETE',
-      path: keyPath(key),
+      path: keyPath(key) + queryOf({ wait, timeout }),
       headers,
+      timeoutMs: this.#waitMs(options),
     })) as unknown as Written
   }
 
@@ -315,6 +337,18 @@ export class ControlClient {
    */
   write(mutations: AsyncIterable<Mutation> | Iterable<Mutation>): AsyncIterable<WriteAnswer> {
     return clientWrites(this.#socketPath, this.#timeoutMs, mutations)
+  }
+
+  #openKey(key: Uint8Array, options: GetOptions, all = false): Promise<Answer> {
+    const { after, staleMs, timeoutMs: timeout } = options
+    const query = { all, after, 'max-staleness': staleMs, timeout }
+    const path = keyPath(key) + queryOf(query)
+    return this.#open({ method: 'GET', path, accept: [404], timeoutMs: this.#waitMs(options) })
+  }
+
+  /** What the daemon may take, and the time that its answer may take besides. */
+  #waitMs({ timeoutMs = WAIT_TIMEOUT_MS }: { timeoutMs?: number }): number {
+    return this.#timeoutMs + timeoutMs
   }
 
   #open(call: Call): Promise<Answer> {
@@ -368,11 +402,14 @@ function keyPath(key: Uint8Array): string {
   return `/v1/keys/${percentEncode(key)}`
 }
 
-function queryOf(parameters: Record<string, Uint8Array | number | boolean | undefined>): string {
+function queryOf(
+  parameters: Record<string, Uint8Array | number | boolean | string | undefined>,
+): string {
   const parts: string[] = []
   for (const [name, value] of Object.entries(parameters)) {
     if (value === undefined || value === false) continue
-    parts.push(`${name}=${value instanceof Uint8Array ? percentEncode(value) : value}`)
+    const text = value instanceof Uint8Array ? percentEncode(value) : encodeURIComponent(value)
+    parts.push(`${name}=${text}`)
   }
   return parts.length === 0 ? '' : `?${parts.join('&')}`
 }

@@ -26,6 +26,9 @@ const STATUS_BY_CODE: Record<ErrorCode, number> = {
   WATCH_OVERFLOW: 503,
   TIMEOUT: 504,
   NOT_CONVERGED: 409,
+  TOO_FEW_PEERS: 504,
+  NOT_HERE_YET: 504,
+  TOO_STALE: 504,
   STORE_FAILED: 507,
   // What can only happen while a daemon starts, or on the caller's side.
   BAD_CONFIG: 500,

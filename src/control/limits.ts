@@ -60,6 +60,12 @@ export const ANSWER_BYTES_MAX = 256 * 1024 * 1024
 /** How long one question whether the fleet has converged waits for its peers when nothing else is said, milliseconds. */
 export const CONVERGED_TIMEOUT_MS = 5_000
 
+/** How long a request waits for other daemons when it does not say for how long, milliseconds. */
+export const WAIT_TIMEOUT_MS = 10_000
+
+/** More peers than any daemon is linked with. */
+export const PEERS_WAITED_FOR_MAX = 4096
+
 /** Longest that a request may ask this daemon to wait for its peers, milliseconds. */
 export const WAIT_MS_MAX = 60_000
 

@@ -2,6 +2,8 @@
  * What the routes take and give, as JSON schema. Requests are checked against these; the OpenAPI description is made of
  * them, and a test holds every answer against it. Answers are not shaped by them, so that the test can fail.
  */
+import { WAIT_MS_MAX } from './limits.ts'
+
 const text = { type: 'string' } as const
 const flag = { type: 'boolean' } as const
 const count = { type: 'integer', minimum: 0 } as const
@@ -81,7 +83,19 @@ const Failure = {
   description: 'last line of a stream that could not go on',
 }
 
-const Written = object({ dot: ref('Dot'), token: text, superseded: count }, ['dot'])
+const Written = object(
+  {
+    dot: ref('Dot'),
+    token: text,
+    superseded: count,
+    durableOn: {
+      type: 'array',
+      items: text,
+      description: 'with wait=N: the peers that have it on their disks',
+    },
+  },
+  ['dot', 'durableOn'],
+)
 const WriteAnswer = {
   oneOf: [
     object({ line: count, written: ref('Written') }),
@@ -358,5 +372,13 @@ export const COMPLETENESS_HEADERS = {
     description: 'how far the answer can be trusted; while syncing, absent does not mean deleted',
   },
 }
+
+/** For how long a request waits for other daemons. */
+export const TIMEOUT = {
+  type: 'integer',
+  minimum: 0,
+  maximum: WAIT_MS_MAX,
+  description: 'how long to wait for other daemons, milliseconds',
+} as const
 
 export const EXPIRY = { type: 'integer', minimum: 1, maximum: 2 ** 48 - 1 } as const

@@ -174,7 +174,7 @@ export class Cover {
     const { mono } = this.#host.now()
     this.#settle((wait) => wait.by <= mono, false)
     for (const wait of this.#waits) if (wait.fetchAt <= mono) this.#fetch(wait, mono)
-    for (const one of [...this.#confirmations.values()]) if (one.by <= mono) this.#confirmed(one)
+    for (const one of this.#confirmations.values()) if (one.by <= mono) this.#confirmed(one)
   }
 
   deadline(): number {

@@ -1,7 +1,8 @@
 /**
  * How stale this replica may be: for each linked peer the latest moment at which it is known to have had all that the peer
  * had. A comparison that found everything equal tells it for the moment at which it began, and so does a proof. Where that
- * is too long ago, peers are asked now.
+ * is too long ago, peers are asked now. Ages are counted back from the question: to bear none at all is to want what was
+ * there when it was asked.
  */
 import type { CoreEffect } from './events.ts'
 import type { Peer } from './peer.ts'
@@ -20,12 +21,11 @@ export interface FreshnessHost {
 
 export interface PeerFreshness {
   peer: string
-  /** This replica has all that the peer had so long ago, milliseconds; absent when that was never shown on this link. */
+  /** This replica has all that the peer had so long before the question; absent when that was never shown on this link. */
   ageMs?: number
 }
 
 interface Question {
-  id: number
   open: number
 }
 
@@ -39,31 +39,30 @@ export class Freshness {
 
   /** Answers at the latest after `withinMs`, and at once where every peer is known to be no further ahead than `staleMs`. */
   ask(id: number, staleMs: number, withinMs: number): void {
-    const stale = this.#stale(staleMs)
-    if (stale.length === 0 || this.#waiting >= WAITS_MAX) return this.#answer(id)
-    const question: Question = { id, open: stale.length }
+    const { mono } = this.#host.now()
+    const stale = this.#stale(staleMs, mono)
+    if (stale.length === 0 || this.#waiting >= WAITS_MAX) return this.#answer(id, mono)
+    const question: Question = { open: stale.length }
     this.#waiting++
-    const by = this.#host.now().mono + withinMs
+    const by = mono + withinMs
     for (const peer of stale) {
       this.#host.proofs.want(peer, by, () => {
         if (--question.open > 0) return
         this.#waiting--
-        this.#answer(id)
+        this.#answer(id, mono)
       })
     }
   }
 
-  #stale(staleMs: number): Peer[] {
-    const { mono } = this.#host.now()
+  #stale(staleMs: number, mono: number): Peer[] {
     return [...this.#host.peers.values()].filter(
       ({ provenAt }) => provenAt === undefined || mono - provenAt > staleMs,
     )
   }
 
-  #answer(id: number): void {
-    const { mono } = this.#host.now()
+  #answer(id: number, askedAt: number): void {
     const peers = [...this.#host.peers.values()].map(({ id: peer, provenAt }): PeerFreshness => {
-      return provenAt === undefined ? { peer } : { peer, ageMs: mono - provenAt }
+      return provenAt === undefined ? { peer } : { peer, ageMs: Math.max(0, askedAt - provenAt) }
     })
     this.#host.emit({ type: 'freshness', id, peers })
   }

@@ -8,7 +8,6 @@ import * as intervals from '../core/intervals.ts'
 import { encodeAll, encodeBirth, Loader } from '../core/records.ts'
 import type { Meta, RawBatch } from '../core/records.ts'
 import type { Replica } from '../core/replica.ts'
-import type { Convergence } from '../core/converge.ts'
 import type { Receipt } from '../core/repair/session.ts'
 import type { EngineOptions, Now } from '../core/settings.ts'
 import type { LocalMutation, LocalResult } from '../core/writes.ts'
@@ -131,6 +130,15 @@ function strange(path: string, damage: readonly string[]): HearsayError {
   )
 }
 
+type Answer = Extract<CoreEffect, { type: 'convergence' | 'confirmed' | 'awaited' | 'freshness' }>
+
+function isOf<T extends Answer['type']>(
+  type: T,
+  answer: Answer,
+): answer is Extract<Answer, { type: T }> {
+  return answer.type === type
+}
+
 interface Waiting<T> {
   resolve(value: T): void
   reject(error: unknown): void
@@ -140,7 +148,7 @@ export class CoreDriver {
   readonly #host: CoreDriverHost
   readonly #writes = new Map<number, Waiting<LocalResult[]>>()
   readonly #repairs = new Map<number, Waiting<Receipt>>()
-  readonly #convergences = new Map<number, Waiting<Convergence>>()
+  readonly #questions = new Map<number, Waiting<Answer>>()
   readonly #idle: (() => void)[] = []
   #engine: Engine
   #loss: Loss | undefined
@@ -197,12 +205,18 @@ export class CoreDriver {
     })
   }
 
-  converged(withinMs: number): Promise<Convergence> {
+  /** Hands a question to the core and gives its answer, an effect of that type. */
+  async ask<T extends Answer['type']>(
+    type: T,
+    event: (id: number) => CoreEvent,
+  ): Promise<Extract<Answer, { type: T }>> {
     const id = this.#nextId++
-    return new Promise((resolve, reject) => {
-      this.#convergences.set(id, { resolve, reject })
-      this.handle({ type: 'converged', id, withinMs })
+    const answer = await new Promise<Answer>((resolve, reject) => {
+      this.#questions.set(id, { resolve, reject })
+      this.handle(event(id))
     })
+    if (isOf(type, answer)) return answer
+    throw new TypeError(`a question that is answered by ${answer.type}, not by ${type}`)
   }
 
   handle(event: CoreEvent): void {
@@ -247,8 +261,11 @@ export class CoreDriver {
         this.#repairs.delete(effect.id)
         return undefined
       case 'convergence':
-        this.#convergences.get(effect.id)?.resolve(effect.result)
-        this.#convergences.delete(effect.id)
+      case 'confirmed':
+      case 'awaited':
+      case 'freshness':
+        this.#questions.get(effect.id)?.resolve(effect)
+        this.#questions.delete(effect.id)
         return undefined
       case 'changed':
         return this.#host.changed(effect.keys)
@@ -344,7 +361,7 @@ export class CoreDriver {
   }
 
   #failQuestions(error: HearsayError): void {
-    for (const questions of [this.#repairs, this.#convergences]) {
+    for (const questions of [this.#repairs, this.#questions]) {
       for (const waiting of questions.values()) waiting.reject(error)
       questions.clear()
     }

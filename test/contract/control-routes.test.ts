@@ -37,6 +37,68 @@ describe('control: routes', () => {
   })
   afterEach(() => control.close())
 
+  describe('waiting for other daemons', () => {
+    it('answers a write with the peers that have it, and refuses when they are too few', async () => {
+      const neighbourhood = new Map<string, MapDaemon>()
+      const far = new MapDaemon({ name: 'far', neighbourhood })
+      const near = await openControl({ map: { neighbourhood } })
+      try {
+        await near.client.connect('/memory/far')
+        const written = await near.client.put(utf8('k'), utf8('v'), { wait: 1 })
+        assert.deepEqual(written.durableOn, [far.peerId])
+        assert.equal('durableOn' in (await near.client.put(utf8('k'), utf8('v'))), false)
+        const tooMany = { wait: 2, timeoutMs: 1 }
+        await assert.rejects(
+          near.client.put(utf8('k'), utf8('w'), tooMany),
+          (error: HearsayError) =>
+            error.code === 'TOO_FEW_PEERS' && /1 of 2 peers \(12D3Koo-far\)/.test(error.message),
+        )
+        const found = await near.client.get(utf8('k'))
+        assert.ok(
+          found.found && Buffer.from(found.value).toString() === 'w',
+          'written all the same',
+        )
+        const answer = await near.raw('PUT', '/v1/keys/k?wait=2&timeout=1', { body: 'x' })
+        assert.equal(answer.status, 504)
+        const { token } = near.daemon.get(utf8('k')) ?? assert.fail('k')
+        assert.equal(answer.headers.etag, `"${token}"`)
+        await assert.rejects(near.client.delete(utf8('k'), tooMany), coded('TOO_FEW_PEERS'))
+        assert.equal(near.daemon.get(utf8('k')), undefined)
+        // Nothing was written, so there is nothing to wait for.
+        assert.equal((await near.client.delete(utf8('k'), tooMany)).dot, undefined)
+      } finally {
+        await near.close()
+      }
+    })
+
+    it('reads when what a token names is here, and not before', async () => {
+      const { client, daemon } = control
+      const { token } = await client.put(utf8('k'), utf8('v'))
+      assert.ok((await client.get(utf8('k'), { after: token })).found)
+      assert.ok((await client.getAll(utf8('k'), { after: token })).entry !== undefined)
+      daemon.waits.missing = 3
+      await assert.rejects(client.get(utf8('k'), { after: token }), coded('NOT_HERE_YET'))
+      await assert.rejects(client.get(utf8('k'), { after: 'a b&c' }), coded('BAD_TOKEN'))
+    })
+
+    it('reads when it is fresh enough', async () => {
+      const { client, daemon } = control
+      await client.put(utf8('k'), utf8('v'))
+      daemon.waits.ageMs = 500
+      assert.ok((await client.get(utf8('k'), { staleMs: 500 })).found)
+      await assert.rejects(client.get(utf8('k'), { staleMs: 499 }), coded('TOO_STALE'))
+      await assert.rejects(client.getAll(utf8('k'), { staleMs: 0 }), coded('TOO_STALE'))
+    })
+
+    for (const query of ['wait=0', 'wait=x', 'timeout=60001', 'wait=1&timeout=-1']) {
+      it(`refuses a write with ${query}`, async () => {
+        const { status } = await control.raw('PUT', `/v1/keys/k?${query}`, { body: 'v' })
+        assert.equal(status, 400)
+        assert.equal(control.daemon.get(utf8('k')), undefined)
+      })
+    }
+  })
+
   describe('keys', () => {
     it('writes, reads and deletes, with the version token as ETag', async () => {
       const { client, raw } = control

@@ -1,31 +1,12 @@
 /** `hearsay converged` of real daemons: under load, and with one of them standing still. */
 import assert from 'node:assert/strict'
-import { promisify } from 'node:util'
-import { execFile } from 'node:child_process'
-import path from 'node:path'
 import type { Converged } from '../../src/daemon-api.ts'
 import { bytes, contents, until, useFleet } from '../support/daemons.ts'
 import type { TestDaemon } from '../support/daemons.ts'
+import { hearsay } from '../support/hearsay.ts'
 
 /** Asked under load, of one daemon after the other. */
 const QUESTIONS = 6
-
-interface Ran {
-  code: number
-  out: string
-  err: string
-}
-
-async function hearsay(daemon: TestDaemon, ...args: string[]): Promise<Ran> {
-  const program = path.resolve('bin/hearsay')
-  try {
-    const ran = await promisify(execFile)(program, ['--socket', daemon.socket, ...args])
-    return { code: 0, out: ran.stdout, err: ran.stderr }
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
-    return { code, out: stdout, err: stderr }
-  }
-}
 
 describe('converged, with processes', function () {
   this.timeout(120_000)

@@ -9,6 +9,7 @@ import type {
   Converged,
   Daemon,
   EntryView,
+  Freshness,
   HeldRemovals,
   Mutation,
   PeerStatus,
@@ -260,16 +261,27 @@ export class MapDaemon implements Daemon {
     })
   }
 
-  converged(): Promise<Converged> {
-    const has = { standing: 'has-all', lacking: 0 }
-    const peers = this.peers().map(({ peer }) => ({ peer, here: has, there: has }))
-    return Promise.resolve({
-      converged: true,
-      asOf: Date.now(),
-      durationMs: 0,
-      peers,
-      unlinked: [],
-    })
+  /** Linked peers confirm at once; what `missing` says has not arrived, and `ageMs` is how stale it is. */
+  readonly waits = {
+    missing: 0,
+    ageMs: 0,
+    converged: (): Promise<Converged> => {
+      const has = { standing: 'has-all', lacking: 0 }
+      const peers = this.peers().map(({ peer }) => ({ peer, here: has, there: has }))
+      const answer = { converged: true, asOf: Date.now(), durationMs: 0, peers, unlinked: [] }
+      return Promise.resolve(answer)
+    },
+    confirm: (): Promise<string[]> => Promise.resolve([...this.#links.keys()]),
+    arrival: (_key: Uint8Array, token: string): Promise<void> => {
+      observedBy(token)
+      if (this.waits.missing === 0) return Promise.resolve()
+      return Promise.reject(new HearsayError('NOT_HERE_YET', `${this.waits.missing} are missing`))
+    },
+    freshen: ({ staleMs }: { staleMs: number }): Promise<Freshness> => {
+      const { ageMs } = this.waits
+      if (ageMs <= staleMs) return Promise.resolve({ ageMs })
+      return Promise.reject(new HearsayError('TOO_STALE', `may be ${ageMs} ms old`))
+    },
   }
 
   /** One key is held back until it is decided on. */

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 
 import { HearsayError } from '../../errors.ts'
+import { confirmOptions } from '../waiting.ts'
 import { formOf, formatBytes, parseBytes, withFormOptions } from '../bytes.ts'
 import type { FormOptions } from '../bytes.ts'
 import { withClient, withExamples } from '../command.ts'
@@ -9,6 +10,8 @@ import { printJson, warnIfIncomplete } from '../output.ts'
 
 interface Options extends GlobalOptions, FormOptions {
   versionToken?: string
+  wait?: string
+  timeout?: string
 }
 
 export function delCommand(): Command {
@@ -19,6 +22,8 @@ export function delCommand(): Command {
       '--version-token <token>',
       'delete what this token saw, and keep what was written since',
     )
+    .option('--wait <peers>', 'done when it is gone from so many other daemons, too')
+    .option('--timeout <duration>', 'how long to wait for them (10s); exit code 5 after that')
     .action(async (key: string, _options: unknown, self: Command) =>
       del(key, self.optsWithGlobals<Options>()),
     )
@@ -34,7 +39,10 @@ async function del(text: string, options: Options): Promise<void> {
   const key = parseBytes(text, form, 'KEY')
   const token = options.versionToken
   await withClient(options, async (client) => {
-    const written = await client.delete(key, token === undefined ? {} : { token })
+    const written = await client.delete(key, {
+      ...(token === undefined ? {} : { token }),
+      ...confirmOptions(options),
+    })
     if (options.json === true) await printJson(written)
     if (written.dot !== undefined) return
     // A value that arrives later was not seen by this delete, and stays.

@@ -8,10 +8,14 @@ import type { Form, FormOptions } from '../bytes.ts'
 import { withClient, withExamples } from '../command.ts'
 import type { GlobalOptions } from '../command.ts'
 import { print, printLine, say, table, warnIfIncomplete } from '../output.ts'
+import { readOptions } from '../waiting.ts'
 import { span } from '../words.ts'
 
 interface Options extends GlobalOptions, FormOptions {
   all?: boolean
+  after?: string
+  maxStaleness?: string
+  timeout?: string
 }
 
 export function getCommand(): Command {
@@ -19,6 +23,15 @@ export function getCommand(): Command {
     .description('read a value; exit code 3 when the key is not there')
     .argument('<key>')
     .option('--all', 'every concurrent value, with its dot, time and writer, and the version token')
+    .option('--after <token>', 'wait for the write that gave this token, on whatever daemon')
+    .option(
+      '--max-staleness <ms>',
+      'only when this daemon is known to have all that every known peer had so long ago; 0 is now',
+    )
+    .option(
+      '--timeout <duration>',
+      'how long to wait for other daemons (10s); exit code 5 after that',
+    )
     .action(async (key: string, _options: unknown, self: Command) =>
       get(key, self.optsWithGlobals<Options>()),
     )
@@ -28,6 +41,8 @@ export function getCommand(): Command {
     'hearsay get greeting --all              # concurrent values, and the token that settles them',
     'hearsay get greeting --json | jq .siblings[0].value',
     'hearsay get --hex 00ff',
+    'hearsay get greeting --after "$TOKEN"     # of "put --json" on another machine',
+    'hearsay get greeting --max-staleness 2000',
   ])
 }
 
@@ -39,7 +54,7 @@ async function get(text: string, options: Options): Promise<void> {
 }
 
 async function getWinner(key: Uint8Array, form: Form, options: Options): Promise<void> {
-  const found = await withClient(options, (client) => client.get(key))
+  const found = await withClient(options, (client) => client.get(key, readOptions(options)))
   if (!found.found) throw new HearsayError('NOT_FOUND', found.message)
   warnIfIncomplete(found.completeness)
   if (found.siblingCount > 1) {
@@ -62,7 +77,9 @@ async function printValue(value: Uint8Array, form: Form): Promise<void> {
 }
 
 async function getAll(key: Uint8Array, form: Form, options: Options): Promise<void> {
-  const { entry, completeness, message } = await withClient(options, (client) => client.getAll(key))
+  const { entry, completeness, message } = await withClient(options, (client) =>
+    client.getAll(key, readOptions(options)),
+  )
   if (options.json === true) await printEntryJson(key, entry, completeness)
   if (entry === undefined) {
     throw new HearsayError('NOT_FOUND', message ?? 'the key is not there')

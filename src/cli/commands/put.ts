@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { parseDuration } from '../../config/units.ts'
 import { VALUE_BYTES_MAX } from '../../control/limits.ts'
 import { HearsayError } from '../../errors.ts'
+import { confirmOptions } from '../waiting.ts'
 import { formOf, parseBytes, withFormOptions } from '../bytes.ts'
 import type { Form, FormOptions } from '../bytes.ts'
 import { withClient, withExamples } from '../command.ts'
@@ -12,6 +13,8 @@ import { printJson } from '../output.ts'
 interface Options extends GlobalOptions, FormOptions {
   ttl?: string
   versionToken?: string
+  wait?: string
+  timeout?: string
 }
 
 export function putCommand(): Command {
@@ -24,6 +27,8 @@ export function putCommand(): Command {
       '--version-token <token>',
       'replace what this token saw ("get --all" shows it), not what is here now',
     )
+    .option('--wait <peers>', 'done when so many other daemons have it on their disks, too')
+    .option('--timeout <duration>', 'how long to wait for them (10s); exit code 5 after that')
     .action(async (key: string, value: string, _options: unknown, self: Command) =>
       put(key, value, self.optsWithGlobals<Options>()),
     )
@@ -33,6 +38,7 @@ export function putCommand(): Command {
     'hearsay put config/app - < app.json',
     'hearsay put --hex 00ff cafe',
     'hearsay put -- -key-with-a-dash value',
+    'hearsay put feature/x on --wait 2 --timeout 5s',
     'hearsay put greeting hi --version-token TOKEN    # settle concurrent values that you have seen',
   ])
 }
@@ -47,6 +53,7 @@ async function put(key: string, value: string, options: Options): Promise<void> 
     client.put(keyBytes, valueBytes, {
       ...(ttl === undefined ? {} : { ttlMs: ttl }),
       ...(token === undefined ? {} : { token }),
+      ...confirmOptions(options),
     }),
   )
   if (options.json === true) await printJson(written)

@@ -63,6 +63,12 @@ const MEANINGS: Record<ErrorCode, string> = {
   PROTOCOL_VIOLATION:
     'A peer sent what nobody may send. It was hung up on; its log or version may say why.',
   TIMEOUT: 'No answer in time. Whether it was done is not known.',
+  TOO_FEW_PEERS:
+    'The write is done and durable here, and travels on; within the time that was given it was not confirmed by as many peers as were asked for. The message names those that have it. Nothing is lost, and writing again would be a second write.',
+  NOT_HERE_YET:
+    'What the token names was written on another daemon and did not arrive here in time. Wait longer (--timeout), or ask that daemon; "hearsay peers" shows how far this one is behind.',
+  TOO_STALE:
+    'This daemon cannot show that it has all that every known peer had within the time that was asked for. The message names whose writes may be missing. "hearsay forget" drops a peer that will not come back.',
   NOT_CONVERGED:
     'Not everything that was written is on every linked daemon yet, or that could not be shown. The answer names who lags; "hearsay converged --wait 60" asks again.',
 }

@@ -11,6 +11,8 @@ hearsay
   ${EXIT.usage}   wrong usage
   ${EXIT.notFound}   the key is not there ("get", "del")
   ${EXIT.noDaemon}   no daemon answers on the socket
+  ${EXIT.waited}   waited in vain for other daemons (--wait, --after, --max-staleness); a
+      write is done on this daemon all the same
 
 hearsayd
   ${EXIT.done}   stopped when told to

@@ -29,6 +29,7 @@ export function convergedRoutes(app: FastifyInstance, { daemon }: ControlContext
         },
       },
     },
-    (request) => daemon.converged({ timeoutMs: request.query.timeout ?? CONVERGED_TIMEOUT_MS }),
+    (request) =>
+      daemon.waits.converged({ timeoutMs: request.query.timeout ?? CONVERGED_TIMEOUT_MS }),
   )
 }

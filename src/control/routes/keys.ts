@@ -7,6 +7,10 @@
  * ETag is the version token of what was read. If-Match on a write says what the writer had observed, and the write
  * supersedes exactly that: it is not a precondition, a write never fails because the key has changed since, and what was
  * written meanwhile stays as a sibling. Without If-Match a write supersedes all that this daemon holds of the key.
+ *
+ * `wait=N` on a write answers once N peers have it on their disks. When they are not so many in time the answer is
+ * TOO_FEW_PEERS, with the ETag of a write: it is done here, and stays. `after` and `max-staleness` on a read wait, too: for
+ * the write that gave a token, or until this daemon is known to be no staler.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Completeness, EntryView, WriteOptions, Written } from '../../daemon-api.ts'
@@ -16,8 +20,8 @@ import { whenOver } from '../departures.ts'
 import * as header from '../headers.ts'
 import { entryJsonPieces } from '../json.ts'
 import { KEY_ROUTE, keyOf } from '../key-path.ts'
-import { VALUE_BYTES_MAX } from '../limits.ts'
-import { COMPLETENESS_HEADERS, ERRORS, EXPIRY, ref } from '../schemas.ts'
+import { PEERS_WAITED_FOR_MAX, VALUE_BYTES_MAX, WAIT_TIMEOUT_MS } from '../limits.ts'
+import { COMPLETENESS_HEADERS, ERRORS, EXPIRY, ref, TIMEOUT } from '../schemas.ts'
 import { sendNdjson } from './streams.ts'
 
 const key = {
@@ -54,9 +58,31 @@ const WRITTEN = {
 }
 const RAW = { content: { [header.BYTES]: { schema: { type: 'string', format: 'binary' } } } }
 
-interface PutQuery {
+interface WaitQuery {
+  wait?: number
+  timeout?: number
+}
+
+interface PutQuery extends WaitQuery {
   ttl?: number
   'expires-at'?: number
+}
+
+interface GetQuery {
+  all?: boolean
+  after?: string
+  'max-staleness'?: number
+  timeout?: number
+}
+
+const WAIT = {
+  wait: {
+    type: 'integer',
+    minimum: 1,
+    maximum: PEERS_WAITED_FOR_MAX,
+    description: 'answer when so many peers have it on their disks',
+  },
+  timeout: TIMEOUT,
 }
 
 export function keyRoutes(app: FastifyInstance, context: ControlContext): void {
@@ -71,7 +97,7 @@ export function keyRoutes(app: FastifyInstance, context: ControlContext): void {
 }
 
 function readRoute(app: FastifyInstance, { daemon }: ControlContext): void {
-  app.get<{ Querystring: { all?: boolean } }>(
+  app.get<{ Querystring: GetQuery }>(
     KEY_ROUTE,
     {
       exposeHeadRoute: true,
@@ -80,7 +106,19 @@ function readRoute(app: FastifyInstance, { daemon }: ControlContext): void {
         params: key,
         querystring: {
           type: 'object',
-          properties: { all: { type: 'boolean' } },
+          properties: {
+            all: { type: 'boolean' },
+            after: {
+              type: 'string',
+              description: 'wait until the write that gave this token has arrived here',
+            },
+            'max-staleness': {
+              type: 'integer',
+              minimum: 0,
+              description: 'answer only when no staler than so many milliseconds',
+            },
+            timeout: TIMEOUT,
+          },
           additionalProperties: false,
         },
         response: {
@@ -98,10 +136,19 @@ function readRoute(app: FastifyInstance, { daemon }: ControlContext): void {
         },
       },
     },
-    (request, reply) => {
-      const entry = daemon.get(keyOf(request))
-      if (entry === undefined) throw absent(daemon.completeness())
-      sendEntry(reply, entry, request.query.all === true)
+    async (request, reply) => {
+      const { all, after, timeout: timeoutMs = WAIT_TIMEOUT_MS } = request.query
+      const staleMs = request.query['max-staleness']
+      const name = keyOf(request)
+      if (after !== undefined) await daemon.waits.arrival(name, after, { timeoutMs })
+      if (staleMs !== undefined) await daemon.waits.freshen({ staleMs, timeoutMs })
+      const entry = daemon.get(name)
+      // The header was made before the wait.
+      const completeness = daemon.completeness()
+      void reply.header(header.COMPLETENESS_HEADER, header.completenessHeader(completeness))
+      if (entry === undefined) throw absent(completeness)
+      sendEntry(reply, entry, all === true)
+      return reply
     },
   )
 }
@@ -144,8 +191,21 @@ function absent(completeness: Completeness): HearsayError {
   )
 }
 
-function sendWritten(reply: FastifyReply, written: Written): FastifyReply {
-  return reply.header('etag', header.etag(written.token)).send(written)
+async function sendWritten(
+  { daemon }: ControlContext,
+  request: FastifyRequest<{ Querystring: WaitQuery }>,
+  reply: FastifyReply,
+  written: Written,
+): Promise<FastifyReply> {
+  // Also on a refusal to come: the write is done.
+  void reply.header('etag', header.etag(written.token))
+  const { wait: peers, timeout: timeoutMs = WAIT_TIMEOUT_MS } = request.query
+  if (peers === undefined || written.dot === undefined) return reply.send(written)
+  const durableOn = await daemon.waits.confirm(keyOf(request), written, { peers, timeoutMs })
+  if (durableOn.length >= peers) return reply.send({ ...written, durableOn })
+  const who = durableOn.length === 0 ? '' : ` (${durableOn.join(', ')})`
+  const message = `written and durable here, but only ${durableOn.length} of ${peers} peers${who} confirmed it within ${timeoutMs} ms; it goes on to the others by itself`
+  throw new HearsayError('TOO_FEW_PEERS', message)
 }
 
 function writeRoutes(app: FastifyInstance, context: ControlContext): void {
@@ -164,6 +224,7 @@ function writeRoutes(app: FastifyInstance, context: ControlContext): void {
           properties: {
             ttl: { ...EXPIRY, description: 'time to live from now on, milliseconds' },
             'expires-at': { ...EXPIRY, description: 'wall clock, milliseconds since 1970' },
+            ...WAIT,
           },
           additionalProperties: false,
         },
@@ -172,25 +233,27 @@ function writeRoutes(app: FastifyInstance, context: ControlContext): void {
     },
     async (request, reply) => {
       const options = { ...tokenOf(request), ...expiryOf(request.query) }
-      return sendWritten(
-        reply,
-        await daemon.put(keyOf(request), request.body ?? Buffer.alloc(0), options),
-      )
+      const value = request.body ?? Buffer.alloc(0)
+      const written = await daemon.put(keyOf(request), value, options)
+      return sendWritten(context, request, reply, written)
     },
   )
 
-  app.delete(
+  app.delete<{ Querystring: WaitQuery }>(
     KEY_ROUTE,
     {
       schema: {
         summary: 'Deletes a key; the answer has no dot when there was nothing to delete',
         params: key,
         headers: ifMatch,
+        querystring: { type: 'object', properties: WAIT, additionalProperties: false },
         response: WRITTEN,
       },
     },
-    async (request, reply) =>
-      sendWritten(reply, await daemon.delete(keyOf(request), tokenOf(request))),
+    async (request, reply) => {
+      const written = await daemon.delete(keyOf(request), tokenOf(request))
+      return sendWritten(context, request, reply, written)
+    },
   )
 }
 
