@@ -111,7 +111,6 @@ export class StoreChecker {
       const store = this.#host.store()
       const since = performance.now()
       try {
-        await store.flush()
         const found = await readThrough(store, this.#host.hash, pace, this.#stop.signal)
         const check = await this.#healed(store, found)
         if (check === undefined) continue
@@ -163,6 +162,17 @@ async function readThrough(
   signal: AbortSignal,
 ): Promise<Found> {
   const loader = new Loader(hash, false)
+  let read = 0
+  let unreadable = false
+  const damaged = (what: string): void => {
+    unreadable = true
+    loader.damaged(what)
+  }
+  for await (const chunk of store.inspect(damaged)) {
+    signal.throwIfAborted()
+    await pace((read += chunk))
+  }
+  if (unreadable) return { records: 0, bytes: 0, damage: [...loader.check()] }
   let bytes = 0
   for await (const slice of store.load((what) => loader.damaged(what))) {
     for (let at = 0; at < slice.length; at += STEP_RECORDS) {
@@ -171,7 +181,7 @@ async function readThrough(
     }
     for (const { key, value } of slice) bytes += key.length + value.length
     signal.throwIfAborted()
-    await pace(bytes)
+    await pace(read + bytes)
   }
   // A daemon begins with records of its own, so there is no store in use without any.
   if (loader.records === 0) loader.damaged('it is empty')

@@ -33,8 +33,11 @@
  * may have some that were deleted; its caller's sums tell. A store put together in this way takes no commit (promise 5).
  *
  * A running store reads tables through the page cache: so `load` sees what became of them on disk since they were opened.
- * Its latest commits it reads from memory, until `flush` moves them into a table and the log that had them goes. What it
+ * Its latest commits it reads from memory, until `inspect` moves them into a table and the log that had them goes. What it
  * does not read again before it is opened anew are its lists and the indices of its tables.
+ *
+ * Tables are read through a mapping, where what the disk cannot read ends the process by a signal. So every file is read as
+ * plain bytes before (`plain-read.ts`): at opening, where it cannot be read it refuses, and by `inspect`.
  *
  * ## Locks
  *
@@ -95,6 +98,7 @@ import { ClassicLevel } from 'classic-level'
 import type { ChainedBatch } from 'classic-level'
 import { HearsayError } from '../errors.ts'
 import { codeOf, makeDirectory } from './durable-files.ts'
+import { PlainReader } from './plain-read.ts'
 import {
   closed,
   commitFailed,
@@ -151,8 +155,10 @@ export async function openLevelStore(directory: string): Promise<Store> {
   if (openDirectories.has(identity)) throw locked(directory, `this process (${process.pid})`)
   openDirectories.add(identity)
   try {
+    const files = new PlainReader(directory)
+    await refuseUnreadable(directory, files)
     const opened = await openChained(directory)
-    return new LevelStore(directory, opened, () => openDirectories.delete(identity))
+    return new LevelStore(directory, opened, files, () => openDirectories.delete(identity))
   } catch (error) {
     openDirectories.delete(identity)
     throw error instanceof HearsayError ? error : openFailed(directory, error)
@@ -172,6 +178,13 @@ async function prepareDirectory(directory: string): Promise<string> {
       { cause: error },
     )
   }
+}
+
+async function refuseUnreadable(directory: string, files: PlainReader): Promise<void> {
+  const refuse = (what: string): never => {
+    throw damaged(directory, what)
+  }
+  for await (const _bytes of files.read(refuse)) continue
 }
 
 interface Opened {
@@ -266,6 +279,7 @@ class LevelStore implements Store {
   readonly #level: Level
   readonly #damage: readonly string[]
   readonly #release: () => void
+  readonly #files: PlainReader
   /** Number of the latest commit handed to LevelDB. */
   #head: number
   /** Settles, never rejecting, when every commit asked for so far has settled. */
@@ -273,8 +287,14 @@ class LevelStore implements Store {
   #failure: HearsayError | undefined
   #closing: Promise<void> | undefined
 
-  constructor(directory: string, { level, head, damage }: Opened, release: () => void) {
+  constructor(
+    directory: string,
+    { level, head, damage }: Opened,
+    files: PlainReader,
+    release: () => void,
+  ) {
     this.#directory = directory
+    this.#files = files
     this.#level = level
     this.#head = head
     this.#damage = damage
@@ -349,9 +369,10 @@ class LevelStore implements Store {
   }
 
   /** A compaction of a range without records: LevelDB begins every one by writing its memory to a table. */
-  async flush(): Promise<void> {
+  async *inspect(damaged: (what: string) => void): AsyncIterable<number> {
     this.#refuseClosed()
     await this.#level.compactRange(BEHIND_RECORDS, BEHIND_RECORDS)
+    yield* this.#files.read(damaged)
   }
 
   /** Synced always: see the module's header. */

@@ -98,8 +98,10 @@ class MemoryStore implements Store {
     if (slice.length > 0) yield slice
   }
 
-  flush(): Promise<void> {
-    return Promise.resolve()
+  /** There is no disk that could forget. */
+  async *inspect(): AsyncIterable<number> {
+    this.#refuseClosed()
+    yield* []
   }
 
   commit(batch: StoreBatch, options: { sync: boolean }): Promise<void> {

@@ -38,8 +38,12 @@ export interface Store {
    * place that is not, in words for people; records that are missing without a trace are for the caller to notice.
    */
   load(damaged: (what: string) => void): AsyncIterable<StoreRecord[]>
-  /** Moves what `load` would give from memory to the disk that it gives the rest from: for whoever wants to check the disk. */
-  flush(): Promise<void>
+  /**
+   * For whoever wants to check the disk of a store in use, before `load`: moves to the disk what `load` would give from
+   * memory, and reads what is on it as plain bytes. Yields how many at a time. After a call of `damaged` the store must not
+   * be loaded: that may end the process.
+   */
+  inspect(damaged: (what: string) => void): AsyncIterable<number>
   commit(batch: StoreBatch, options: { sync: boolean }): Promise<void>
   /** Bytes on disk now; 0 for a store without a disk. */
   sizeBytes(): Promise<number>

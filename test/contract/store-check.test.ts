@@ -145,6 +145,17 @@ describe('the check of a running store', () => {
     assert.equal((await checker().verify()).rewritten, true)
   })
 
+  it('is not ended by a table that became shorter', async () => {
+    for (const name of await tables()) await truncate(path.join(directory, 'store', name), 100)
+    const check = await checker().verify()
+    assert.match(check.damage.join(), /\.ldb has 100 bytes, and had/)
+    assert.equal(check.rewritten, true)
+    await write('afterwards')
+    await close()
+    await open()
+    assert.equal(driver.engine.replica.keys, KEYS + 1)
+  })
+
   it('goes on with the damaged one when it cannot be written anew, and says so', async () => {
     await riddleTables()
     const check = await checker({ rewrite: () => Promise.reject(new Error('no space')) }).verify()

@@ -194,6 +194,18 @@ describe('level store', () => {
     await again.close()
   })
 
+  it('refuses to open what the disk does not give', async () => {
+    await twoFiles()
+    const [table] = (await readdir(directory)).filter((name) => name.endsWith('.ldb'))
+    // The one thing in place of a table that cannot be read and needs no broken disk.
+    await rm(path.join(directory, table!))
+    await mkdir(path.join(directory, table!))
+    await assert.rejects(
+      openLevelStore(directory),
+      isCode('STORE_DAMAGED', table!, 'cannot be read', 'Move'),
+    )
+  })
+
   it('refuses a file in place of its directory', async () => {
     await mkdir(parent, { recursive: true })
     await writeFile(directory, 'a file')
