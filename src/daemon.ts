@@ -463,6 +463,7 @@ class RunningDaemon implements Daemon {
 
   async #stop(): Promise<void> {
     const { data, transport } = this.#parts
+    await this.#checker.stop()
     await this.#control?.close()
     this.#health.stop()
     await this.#driver.stop()

@@ -7,6 +7,7 @@ import path from 'node:path'
 import { pino } from 'pino'
 import { defaultConfig } from '../../src/config/config.ts'
 import { CoreDriver, loadEngine } from '../../src/daemon/core-driver.ts'
+import { createDaemon } from '../../src/daemon.ts'
 import { clusterOf, peerHash } from '../../src/daemon/identity.ts'
 import { StoreChecker } from '../../src/daemon/store-check.ts'
 import type { Transport } from '../../src/net/transport.ts'
@@ -171,6 +172,16 @@ describe('the check of a running store', () => {
     await data.reopenStore()
     assert.deepEqual((await verifying).damage, [])
     assert.equal(checks.counters()['storeChecks'], 1)
+  })
+
+  it('ends with its daemon', async () => {
+    const config = { ...defaultConfig(path.join(directory, 'other')), store: { scrubInterval: 1 } }
+    const daemon = await createDaemon(config, { log: silent })
+    assert.deepEqual((await daemon.verify()).damage, [])
+    const underWay = daemon.verify()
+    await daemon.stop()
+    await assert.rejects(underWay, { code: 'STOPPING' })
+    await assert.rejects(daemon.verify(), { code: 'STOPPING' })
   })
 
   it('scrubs by itself, and ends when it is told to', async () => {
