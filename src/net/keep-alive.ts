@@ -1,8 +1,11 @@
 /**
  * Finds connections whose other end is gone without a word, and closes them.
  *
- * Each connection is pinged, and closed when no answer comes for as long as the time between two pings. libp2p has such a
- * monitor; it closes healthy connections after a stall of this process, since its deadline runs out before the answer is
+ * Each connection is pinged, and closed when no answer comes for as long as the time between two pings. A ping takes a
+ * stream of its own, some thirty packets, so a connection that has just brought something by itself is not asked: between
+ * daemons that compare every few seconds, none is.
+ *
+ * libp2p has such a monitor; it closes healthy connections after a stall of this process, since its deadline runs out before the answer is
  * read (`patience.ts`).
  */
 import { randomBytes } from 'node:crypto'
@@ -14,15 +17,19 @@ import { read } from './streams.ts'
 const PING_PROTOCOL = '/ipfs/ping/1.0.0'
 const PING_BYTES = 32
 
+/** Of the time between two pings: a longer one would put off the discovery of a death for longer. */
+const FRESH_PART = 0.5
+
 export class KeepAlive {
-  readonly #connections: () => Connection[]
+  readonly #silent: (forMs: number) => Connection[]
   readonly #intervalMs: number
   readonly #timer: NodeJS.Timeout
   /** Connections with a ping under way. */
   readonly #pinged = new WeakSet<Connection>()
 
-  constructor(connections: () => Connection[], intervalMs: number) {
-    this.#connections = connections
+  /** `silent`: the connections over which nothing has come for so long. */
+  constructor(silent: (forMs: number) => Connection[], intervalMs: number) {
+    this.#silent = silent
     this.#intervalMs = intervalMs
     this.#timer = setInterval(() => this.#round(), intervalMs)
   }
@@ -32,7 +39,7 @@ export class KeepAlive {
   }
 
   #round(): void {
-    for (const connection of this.#connections()) {
+    for (const connection of this.#silent(this.#intervalMs * FRESH_PART)) {
       if (connection.status !== 'open' || this.#pinged.has(connection)) continue
       this.#pinged.add(connection)
       this.#ping(connection)

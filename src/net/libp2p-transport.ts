@@ -152,7 +152,8 @@ class Libp2pTransport implements FleetTransport {
       tuning,
       log,
     })
-    const keepAlive = new KeepAlive(() => node.getConnections(), tuning.pingIntervalMs)
+    const silent = (forMs: number) => links.silent(node.getConnections(), forMs)
+    const keepAlive = new KeepAlive(silent, tuning.pingIntervalMs)
     const exchange = new PeerExchange({
       self: this.self,
       neighbours: linkedPeers,

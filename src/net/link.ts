@@ -47,6 +47,7 @@ export class Link {
   #received: ReturnType<typeof read> | undefined
   #writing = false
   #upAt = 0
+  #heardAt = -Infinity
 
   constructor(
     connection: Connection,
@@ -70,6 +71,11 @@ export class Link {
   /** Wall clock of the moment in which it came up. */
   get upAt(): number {
     return this.#upAt
+  }
+
+  /** Monotonic time at which anything came last. */
+  get heardAt(): number {
+    return this.#heardAt
   }
 
   get hasInbound(): boolean {
@@ -128,6 +134,7 @@ export class Link {
       (bytes) => splitFrames(bytes),
       async (frames) => {
         for await (const frame of frames) {
+          this.#heardAt = performance.now()
           const message = assembler.push(frame)
           if (this.#state !== 'up') return
           if (message === undefined) continue

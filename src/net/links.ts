@@ -92,6 +92,15 @@ export class Links {
     return link?.state === 'up' ? link.connection : undefined
   }
 
+  /** Of these connections those over which no link has brought anything for so long. */
+  silent(connections: readonly Connection[], forMs: number): Connection[] {
+    const since = performance.now() - forMs
+    return connections.filter((connection) => {
+      const link = this.#peers.get(connection.remotePeer.toString())?.link
+      return link?.connection !== connection || link.heardAt < since
+    })
+  }
+
   count(): number {
     let count = 0
     for (const { link } of this.#peers.values()) if (link?.state === 'up') count++

@@ -90,6 +90,8 @@ export class Proxy {
   readonly #pairs = new Set<[Socket, Socket]>()
   /** While set, nothing passes, and nobody is told. */
   #stopped = false
+  /** What was sent towards the target. */
+  bytesToTarget = 0
 
   private constructor(server: Server) {
     this.#server = server
@@ -108,6 +110,7 @@ export class Proxy {
     const far = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true })
     const pair: [Socket, Socket] = [near, far]
     this.#pairs.add(pair)
+    near.on('data', (chunk) => (this.bytesToTarget += chunk.length))
     for (const [from, to] of [pair, [far, near] as const]) {
       from.on('data', (chunk) => this.#stopped || to.write(chunk))
       from.on('end', () => this.#stopped || to.end())

@@ -85,6 +85,35 @@ describe('keep-alive', function () {
     }
   })
 
+  it('does not ask a connection that brings something by itself, and asks it when it no longer does', async () => {
+    const asksNobody = { tuning: { ...TEST_TUNING, pingIntervalMs: 60_000 } }
+    const [b, c] = [await world.peer('b', asksNobody), await world.peer('c', asksNobody)]
+    const a = await world.peer('a', { tuning })
+    const [talking, quiet] = [await Proxy.start(b.address), await Proxy.start(c.address)]
+    const talk = setInterval(() => b.transport.send(a.self, 'control', Uint8Array.of(1)), 100)
+    try {
+      await a.transport.connect(talking.address)
+      await a.transport.connect(quiet.address)
+      const pings = async (proxy: Proxy, bytes: number): Promise<void> => {
+        const from = proxy.bytesToTarget
+        await until('pings', () => proxy.bytesToTarget > from + bytes)
+      }
+      // By then what a new link brings about has passed.
+      await pings(quiet, 3_000)
+      const [before, beforeQuiet] = [talking.bytesToTarget, quiet.bytesToTarget]
+      await pings(quiet, 6_000)
+      const asked = (talking.bytesToTarget - before) / (quiet.bytesToTarget - beforeQuiet)
+      // What is received is acknowledged, in fewer bytes than a ping takes; a machine that stalls lets a ping through.
+      assert.ok(asked < 0.7, `${asked} of the bytes to the silent one`)
+      clearInterval(talk)
+      await pings(talking, 1_000)
+    } finally {
+      clearInterval(talk)
+      await talking.close()
+      await quiet.close()
+    }
+  })
+
   it('keeps a connection to a healthy peer over stalls of this process in the middle of a ping', async () => {
     const b = await world.peer('b', { tuning })
     const a = await world.peer('a', { tuning })
