@@ -323,9 +323,8 @@ export class RepairSession {
       for (const dot of this.#takeKey(change, state, isDead)) missing.add(dotText(dot))
     }
     for (const range of ranges) {
-      const believed = this.#host.believed(range, change.head(range.actor))
-      if (believed === undefined) continue
-      for (const { from, to } of without(believed, missing)) change.see(range.actor, from, to)
+      if (!this.#believes(change, range.actor)) continue
+      for (const { from, to } of without(range, missing)) change.see(range.actor, from, to)
     }
   }
 
@@ -350,7 +349,10 @@ export class RepairSession {
     return applied.missing
   }
 
-  /** Who claims more of an actor than is believed may take what the actor writes for removed (R15). */
+  /**
+   * Who claims more of an actor than is believed may take what the actor writes for removed (R15). The whole claim counts: a
+   * range of it may be the gap before something that came meanwhile.
+   */
   #believes(change: Change, actor: ActorId): boolean {
     const to = this.#claimed.get(actor) ?? 0
     if (to === 0) return true
