@@ -4,7 +4,7 @@
  */
 import { connect } from 'node:net'
 import { multiaddr } from '@multiformats/multiaddr'
-import type { Status } from '../daemon-api.ts'
+import type { PeerStatus, Status } from '../daemon-api.ts'
 import { VERSION } from '../version.ts'
 import { CHECKS } from './checks.ts'
 import { count } from './words.ts'
@@ -18,7 +18,7 @@ export interface Finding {
 
 /** What the doctor looks at beside the status. */
 export interface Surroundings {
-  /** The bootstrap addresses, and why each cannot be reached; undefined when it can. */
+  /** Bootstrap addresses that were tried, and why each cannot be reached; undefined when it can. */
   reach: { address: string; failure: string | undefined }[]
   /** Keys with as many concurrent values as are allowed, or nearly so. */
   crowded: { key: string; siblings: number }[]
@@ -44,13 +44,14 @@ export function diagnose(status: Status, around: Surroundings, now: number): Fin
 function bootstrapFinding(status: Status, { reach }: Surroundings): Finding {
   const check = 'bootstrap'
   const failed = reach.filter(({ failure }) => failure !== undefined)
-  if (reach.length === 0) return { check, level: 'ok', text: 'no bootstrap address is configured' }
+  const configured = status.bootstrap.length
   if (failed.length === 0) {
-    return { check, level: 'ok', text: `${count(reach.length, 'address', 'addresses')} reached` }
+    const all = `${count(configured, 'address', 'addresses')}, each linked or reached`
+    return { check, level: 'ok', text: configured === 0 ? 'no address is configured' : all }
   }
   const each = failed.map(({ address, failure }) => `${address}: ${failure}`).join('; ')
   // One that is down is what bootstrap peers, several, are for; with none there is no way back into the fleet.
-  const none = failed.length === reach.length
+  const none = failed.length === configured
   const text = `${each}. ${
     none
       ? 'No bootstrap address can be reached from here: is the network up, a firewall in between, the address still right?'
@@ -84,7 +85,8 @@ function clonesFinding({ counters }: Status): Finding {
   }
   const text =
     `${count(conflicts, 'change')} of one name came with two contents: a data directory was copied, or an old copy put in ` +
-    'place of a newer one. The log names the peers. Give each daemon a directory of its own, and start a restored one empty.'
+    'place of a newer one. One content is kept everywhere, the other is in conflicts.jsonl of the data directory; the log names the peers. ' +
+    'Give each daemon a directory of its own, and bring backups back with "hearsay restore".'
   return { check, level: 'problem', text }
 }
 
@@ -126,12 +128,45 @@ const REACH_TIMEOUT_MS = 3_000
 /** Bootstrap addresses that are tried; two or three are usual. */
 const REACH_MAX = 16
 
-export function reachAll(addresses: readonly string[]): Promise<Surroundings['reach']> {
+/**
+ * Tries the bootstrap addresses of peers that are not linked. The others are left alone: to them a connection without a
+ * handshake is one of a stranger, and they count those.
+ */
+export function reachAll({ bootstrap, peers }: Status): Promise<Surroundings['reach']> {
   return Promise.all(
-    addresses
+    bootstrap
+      .filter((address) => !peers.some((peer) => isAt(peer, address)))
       .slice(0, REACH_MAX)
       .map(async (address) => ({ address, failure: await reach(address) })),
   )
+}
+
+/** Whether a linked peer is the one at a bootstrap address, as far as that can be told. */
+function isAt(peer: PeerStatus, address: string): boolean {
+  const bootstrap = placeOf(address)
+  if (bootstrap.peer !== undefined) return bootstrap.peer === peer.peer
+  const linked = placeOf(peer.address)
+  if (bootstrap.host !== linked.host) return false
+  // Who dialled us did so from any port; of several on this machine it may be any.
+  return (
+    linked.port === bootstrap.port || (peer.direction === 'inbound' && !isLoopback(linked.host))
+  )
+}
+
+interface Place {
+  host: string | undefined
+  port: string | undefined
+  peer: string | undefined
+}
+
+function placeOf(address: string): Place {
+  const parts = multiaddr(address).getComponents()
+  const valueOf = (wanted: string) => parts.find(({ name }) => name === wanted)?.value
+  return { host: parts[0]?.value, port: valueOf('tcp'), peer: valueOf('p2p') }
+}
+
+function isLoopback(host: string | undefined): boolean {
+  return host === '::1' || host?.startsWith('127.') === true
 }
 
 const REASONS: Record<string, string> = {
@@ -145,9 +180,7 @@ const REASONS: Record<string, string> = {
 
 /** Why nothing listens at a multiaddr; undefined when something does, or when that is not for TCP to tell. */
 function reach(address: string): Promise<string | undefined> {
-  const parts = multiaddr(address).getComponents()
-  const host = parts[0]?.value
-  const port = parts.find(({ name }) => name === 'tcp')?.value
+  const { host, port } = placeOf(address)
   if (host === undefined || port === undefined) return Promise.resolve(undefined)
   return new Promise((resolve) => {
     const socket = connect({ host, port: Number(port) })

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { CHECKS } from '../../src/cli/checks.ts'
 import { diagnose, reachAll } from '../../src/cli/doctor.ts'
 import type { Finding, Surroundings } from '../../src/cli/doctor.ts'
-import type { Status } from '../../src/daemon-api.ts'
+import type { PeerStatus, Status } from '../../src/daemon-api.ts'
 import { zeroCounters } from '../../src/net/transport.ts'
 import { VERSION } from '../../src/version.ts'
 import { NOW, peer, status } from '../support/status-fixture.ts'
@@ -135,17 +135,19 @@ describe('hearsay doctor', () => {
   it('bootstrap addresses: one that is down is a note, none to be reached and nobody connected a problem', () => {
     const down = { address: '/ip4/10.0.0.1/tcp/4001', failure: 'nobody listens there' }
     const up = { address: '/ip4/10.0.0.2/tcp/4001', failure: undefined }
-    const note = only('note', examine({}, { reach: [down, up] }))
+    const both = { bootstrap: [down.address, up.address] }
+    const one = { bootstrap: [down.address] }
+    const note = only('note', examine(both, { reach: [down, up] }))
     assert.match(
       note.text,
       /10\.0\.0\.1\/tcp\/4001: nobody listens there\. The others can be reached/,
     )
-    assert.equal(only('note', examine({}, { reach: [down] })).check, 'bootstrap')
+    assert.equal(only('note', examine(one, { reach: [down] })).check, 'bootstrap')
     assert.match(
-      problem('bootstrap', { peers: [] }, { reach: [down] }),
+      problem('bootstrap', { ...one, peers: [] }, { reach: [down] }),
       /is the network up, a firewall/,
     )
-    assert.ok(examine({}, { reach: [up] }).every(({ level }) => level === 'ok'))
+    assert.ok(examine(both, { reach: [up] }).every(({ level }) => level === 'ok'))
   })
 
   it('keys full of siblings', () => {
@@ -183,15 +185,29 @@ describe('hearsay doctor', () => {
     await new Promise((resolve) => server.once('listening', resolve))
     const { port } = server.address() as AddressInfo
     const open = `/ip4/127.0.0.1/tcp/${port}/p2p/12D3KooWEG6WPEnFL4Mgu44Kw7rPg2Te3bmgFq6zGhkv8DJfr8CD`
-    assert.deepEqual(await reachAll([open]), [{ address: open, failure: undefined }])
+    const reach = (...bootstrap: string[]) => reachAll({ ...status, peers: [], bootstrap })
+    assert.deepEqual(await reach(open), [{ address: open, failure: undefined }])
     await new Promise((resolve) => server.close(resolve))
-    const [closed, name, any] = await reachAll([
+    const [closed, name, any] = await reach(
       open,
       '/dns4/nowhere.invalid/tcp/1',
       '/dnsaddr/nowhere.invalid',
-    ])
+    )
     assert.equal(closed?.failure, 'nobody listens there')
     assert.match(name?.failure ?? '', /name/)
     assert.equal(any?.failure, undefined)
+  })
+
+  it('leaves those alone whose peer is linked, since they count connections of strangers', async () => {
+    const tried = async (bootstrap: string, linked: Partial<PeerStatus>) =>
+      (await reachAll({ ...status, bootstrap: [bootstrap], peers: [{ ...peer, ...linked }] }))
+        .length
+    const at = '/ip4/127.0.0.1/tcp/9'
+    const inbound = { direction: 'inbound', address: '/ip4/10.0.0.8/tcp/50123' } as const
+    assert.equal(await tried(`${at}/p2p/${peer.peer}`, {}), 0, 'known by its id')
+    assert.equal(await tried(at, { address: at }), 0, 'dialled at that address')
+    assert.equal(await tried('/ip4/10.0.0.8/tcp/4001', inbound), 0, 'dialled from that machine')
+    assert.equal(await tried(at, { ...inbound, address: '/ip4/127.0.0.1/tcp/50123' }), 1)
+    assert.equal(await tried(at, {}), 1)
   })
 })

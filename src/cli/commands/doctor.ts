@@ -44,10 +44,7 @@ async function examine(client: ControlClient): Promise<Finding[]> {
   const status = await client.status()
   // Loaded only here: what parses addresses takes longer to load than the other commands take.
   const { diagnose, reachAll } = await import('../doctor.ts')
-  const [reach, crowded] = await Promise.all([
-    reachAll(status.bootstrap),
-    crowdedKeys(client, status),
-  ])
+  const [reach, crowded] = await Promise.all([reachAll(status), crowdedKeys(client, status)])
   return diagnose(status, { reach, crowded }, Date.now())
 }
 

@@ -23,6 +23,19 @@ WHAT YOU CAN RELY ON
   Equal      Two daemons that have seen the same changes show the same winner
              for every key, in whatever order the changes arrived.
 
+TO ASK FOR MORE
+
+By default nobody is waited for. Where it matters, a command waits, or says how
+far it has got:
+
+  put --wait N          until N other daemons have it on their disks
+  get --after TOKEN     until this daemon has the write that gave the token
+  get --max-staleness   only what is known to be that fresh
+  converged --wait      until all that was written is on every linked daemon
+
+None of them takes a write back: one that was not confirmed in time is kept,
+and travels on.
+
 WHAT YOU CANNOT RELY ON
 
   Locks      There is no transaction and no compare-and-set. Both sides of a

@@ -6,6 +6,7 @@ SEEING HOW A DAEMON IS
                     traffic, repairs
   hearsay doctor    checks one thing after another and says what to do about
                     each; exit code 1 when something needs you
+  hearsay converged whether all that was written is everywhere, proved
   hearsay metrics   numbers for Prometheus ("hearsay help metrics")
 
 FOR PROBES
