@@ -1,10 +1,42 @@
 /** A disk that fills up while a daemon writes: it goes on serving reads, says why it does not write, and recovers. */
 import assert from 'node:assert/strict'
-import { rmSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import path from 'node:path'
 import { bytes, contents, converged, skipBecause, until, useFleet } from '../support/daemons.ts'
 import { Ledger } from '../support/ledger.ts'
 import { fill, smallDisk } from '../support/small-disk.ts'
+
+/** Together a quarter of the disk. */
+const LARGE = 48
+const LARGE_BYTES = 256 * 1024
+
+function tables(store: string): string[] {
+  const names = readdirSync(store).filter((name) => name.endsWith('.ldb'))
+  return names.map((name) => path.join(store, name))
+}
+
+/** One bit in the middle; the file stays the one that is open, and takes no more room. */
+function flipInPlace(file: string): void {
+  const fd = openSync(file, 'r+')
+  const byte = Buffer.alloc(1)
+  const at = fstatSync(fd).size >> 1
+  readSync(fd, byte, 0, 1, at)
+  byte[0]! ^= 0x10
+  writeSync(fd, byte, 0, 1, at)
+  closeSync(fd)
+}
 
 describe('a full disk', function () {
   this.timeout(120_000)
@@ -57,6 +89,32 @@ describe('a full disk', function () {
     await a.restart()
     await converged([a, b])
     await ledger.check(a.client, 'a')
+  })
+
+  it('puts off the new store that takes the place of a damaged one, and nothing is lost', async function () {
+    const disk = smallDisk(fleet())
+    if ('reason' in disk) skipBecause(this, `no small file system here: ${disk.reason}`)
+    const a = await fleet().start({ data: path.join(disk.dir, 'data') })
+    for (let i = 0; i < LARGE; i++) {
+      await a.client.put(bytes(`large-${i}`), randomBytes(LARGE_BYTES))
+    }
+    await a.restart()
+    const filler = path.join(disk.dir, 'filler')
+    fill(filler)
+    // Enough to go on with, too little for a second store.
+    truncateSync(filler, statSync(filler).size - (LARGE * LARGE_BYTES) / 3)
+    for (const table of tables(path.join(a.data, 'store'))) flipInPlace(table)
+    const check = await a.client.verify()
+    assert.equal(check.rewritten, false)
+    assert.match(check.failure ?? '', /space/i)
+    await a.client.put(bytes('small'), bytes('is taken'))
+    assert.deepEqual((await a.client.status()).store.check, check)
+    assert.ok(!readdirSync(a.data).includes('store.new'), 'nothing is left in the way')
+    rmSync(filler)
+    assert.equal((await a.client.verify()).rewritten, true)
+    await a.restart()
+    const { keys, store } = await a.client.status()
+    assert.deepEqual([keys, store.loss], [LARGE + 1, undefined])
   })
 
   it('keeps a daemon from starting, with a clear word, until there is room', async function () {
