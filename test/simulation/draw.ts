@@ -46,6 +46,10 @@ const KINDS: readonly (readonly [FaultKind, number])[] = [
   ['disk gone', 1],
   ['disk rolled back', 1],
   ['disk cloned', 1],
+  ['record lost', 1.5],
+  ['record flipped', 1.5],
+  ['process put back', 1],
+  ['flipped bit in memory', 1],
 ]
 
 export function draw(seed: number): Scenario {
@@ -142,6 +146,8 @@ function drawSettings(random: Seeded, workload: World['workload']): CoreSettings
       windowBytes: seldom([1, 2_000, 100_000], repair.windowBytes),
       sessionsMax: seldom([1, 2], repair.sessionsMax),
       bytesPerSecond: seldom([2_000, 20_000], repair.bytesPerSecond),
+      removalsMax: seldom([1, 3], repair.removalsMax),
+      removalHold: random.pick([5_000, 30_000, 60_000]),
     },
     gossip: { inlineBytes: workload === 'large values' ? random.pick([30, 300, 16_384]) : 16_384 },
     limits: {
@@ -376,6 +382,16 @@ class StepList {
           records: random.pick([1, 1, 3]),
           downMs: this.#downMs(),
         }))
+      case 'process put back':
+        return some(() => ({ do: 'putBack', node: this.#node(), downMs: this.#downMs() }))
+      case 'flipped bit in memory':
+        // One only: what two peers claim is believed.
+        return this.#add(this.#at(), {
+          do: 'flipContext',
+          node: this.#node(),
+          bit: random.int(21, 50),
+          ms: random.int(1, 300_000),
+        })
       case 'loss':
       case 'duplication':
       case 'late gossip':

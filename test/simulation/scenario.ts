@@ -67,6 +67,8 @@ export type FaultKind =
   | 'disk cloned'
   | 'record lost'
   | 'record flipped'
+  | 'process put back'
+  | 'flipped bit in memory'
 
 export interface Op {
   op: 'put' | 'delete'
@@ -104,6 +106,10 @@ export type Action =
   /** Crashes the node, puts the copy of another step on its disk, and starts it again. */
   | { do: 'restoreDisk'; node: number; copy: number; downMs: number }
   | { do: 'wipeDisk'; node: number; downMs: number }
+  /** Puts the process back to where its latest run began, disk and randomness too. */
+  | { do: 'putBack'; node: number; downMs: number }
+  /** The context in the node's memory claims dots that nobody made; after `ms` the process is started again. */
+  | { do: 'flipContext'; node: number; bit: number; ms: number }
   | { do: 'damage'; node: number; how: 'lose' | 'flip'; records: number; downMs: number }
 
 /** `id` stays when other steps are taken out. `at` is milliseconds after the start. */

@@ -50,11 +50,16 @@ interface Account {
   committed: BatchAccount | undefined
   /** Batches that a crash may still take away, the oldest first. */
   undurable: BatchAccount[]
+  /** Its store was found to be damaged at the start under way. */
+  damaged: boolean
   /** Summary of the state after each of them, and after the last durable one, by number. */
   summaries: Map<number, string>
   /** The furthest that its wall clock ever was. */
   wallMax: number
 }
+
+/** What broken memory claims to have seen is more than any run has. */
+const FLIPPED_DOTS_MIN = 2 ** 20
 
 /** First bytes of the messages that tell of the sender's own counters. */
 const DIGEST_TYPES = new Set([3, 4])
@@ -66,6 +71,11 @@ export class FleetChecks implements Observer {
   readonly #origins = new Map<string, SimNode | undefined>()
   /** Nodes whose disks lost what was durable, or never return: what only they had is lost. */
   readonly #lostDisks = new Set<SimNode>()
+  /** Actors whose dots were given out twice. */
+  readonly #twins = new Set<string>()
+  /** Those that got two contents; whether somebody has said so. */
+  readonly #conflicts = new Set<Fact>()
+  #conflictTold = false
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet
@@ -88,9 +98,26 @@ export class FleetChecks implements Observer {
   /** The disk of a node that does not run is about to lose what was durable: what only it had need not be anywhere. */
   diskLost(node: SimNode): void {
     this.#lostDisks.add(node)
-    const account = this.#account(node)
-    this.#settleUndurable(account, node.disk.durable)
-    account.summaries.clear()
+    this.#settleUndurable(this.#account(node), node.disk.durable)
+  }
+
+  /** Another disk is in its place. */
+  diskReplaced(node: SimNode): void {
+    this.diskLost(node)
+    this.#account(node).summaries.clear()
+    // One of the contents may be gone with it.
+    this.#conflicts.clear()
+  }
+
+  /**
+   * A process was put back to an earlier moment, and gives out the dots of its latest run again. Whatever is done under
+   * them is lost or not as it happens; that it is noticed, and that all agree in the end, remains.
+   */
+  putBack(node: SimNode): void {
+    this.diskReplaced(node)
+    for (const fact of this.facts.all()) {
+      if (this.#originOf(fact.actor) === node) this.#twins.add(fact.actor)
+    }
   }
 
   /** A copy of the disk was made: what it holds exists from now on, whatever becomes of the disk. */
@@ -99,6 +126,19 @@ export class FleetChecks implements Observer {
   }
 
   // Observer.
+
+  /** What is intact is all that a damaged store says: nothing of it is removed (R8). */
+  damaged(node: SimNode): void {
+    const lost = this.#lostDisks.has(node) || node.broken
+    check(lost, 'start', () => `${node.id} finds damage in a store that has none`)
+    this.#lostDisks.add(node)
+    this.#account(node).summaries.clear()
+    this.#account(node).damaged = true
+  }
+
+  replaced(node: SimNode): void {
+    this.diskReplaced(node)
+  }
 
   started(node: SimNode, batch: number): void {
     const account = this.#account(node)
@@ -110,7 +150,15 @@ export class FleetChecks implements Observer {
     check(expected === undefined || expected === summary, 'start', () => {
       return `${node.id} is not as it was after batch ${batch}`
     })
-    account.context = new Map(node.live.replica.context)
+    const { replica } = node.live
+    if (account.damaged) {
+      account.damaged = false
+      check(replica.context.dots === replica.size, 'damage', () => {
+        return `${node.id} has lost records and still speaks of removals`
+      })
+      check(node.live.lossAt > 0, 'damage', () => `${node.id} has lost records and is silent`)
+    }
+    account.context = new Map(replica.context)
     account.summaries = new Map([[batch, summary]])
   }
 
@@ -130,7 +178,10 @@ export class FleetChecks implements Observer {
       if (effect.type === 'commit') this.#onCommit(node, effect.batch)
       else if (effect.type === 'publish') this.#onPublish(effect.bytes)
       else if (effect.type === 'send') this.#onSend(node, effect.bytes)
-      else if (effect.type === 'written') {
+      else if (effect.type === 'twin') this.#conflictTold = true
+      else if (effect.type === 'log') {
+        if (effect.message === 'actor retired') this.#conflictTold = true
+      } else if (effect.type === 'written') {
         const mutations = this.#account(node).pending.get(effect.id) ?? []
         this.#account(node).pending.delete(effect.id)
         if (effect.outcome.ok) this.#onWritten(node, mutations, effect.outcome.results)
@@ -166,6 +217,8 @@ export class FleetChecks implements Observer {
       this.#checkGrowth(node, account, { actor, set, stored, writes, read })
     }
     for (const item of read.items) this.#checkStored(node, account, item)
+    // A dot that is deleted and put has another content now (R14).
+    read.deletes = read.deletes.filter((dot) => !stored.has(textOf(dot)))
     for (const dot of read.deletes) {
       const fact = this.#known(node, dot)
       this.#checkRemoval(node, account, fact, { writes, read })
@@ -179,8 +232,12 @@ export class FleetChecks implements Observer {
       account.context.get(stored.actor) ?? intervals.EMPTY,
       stored.counter,
     )
-    check(!covered, 'no return', () => `${node.id} stores ${short(stored)}, which it covers`)
+    const replaces = this.#twins.has(stored.actor)
+    check(!covered || replaces, 'no return', () => {
+      return `${node.id} stores ${short(stored)}, which it covers`
+    })
     const fact = this.#known(node, stored)
+    if (replaces) return this.#storedTwin(fact, stored)
     if (fact.item === undefined) {
       check(this.#originOf(stored.actor) === node && !fact.executed, 'one content', () => {
         return `${node.id} stores ${short(stored)}, which is no put`
@@ -190,6 +247,13 @@ export class FleetChecks implements Observer {
     }
     const same = Buffer.compare(fact.item.envelope, stored.envelope) === 0
     check(same, 'one content', () => `${short(stored)} has another content at ${node.id}`)
+  }
+
+  /** Any of the contents that such a dot was given is as good as another. */
+  #storedTwin(fact: Fact, stored: StoredItem): void {
+    const { item, dead } = fact
+    if (item === undefined || dead) fact.item = decoded(stored)
+    else if (this.#fleet.nodes.some((node) => holdsOther(node, stored))) this.#conflicts.add(fact)
   }
 
   #checkGrowth(
@@ -210,13 +274,15 @@ export class FleetChecks implements Observer {
     const fresh = intervals.subtract(set, before)
     const isOwn = this.#originOf(actor) === node
     for (let i = 0; i < fresh.length; i += 2) {
+      if (node.broken && fresh[i + 1]! - fresh[i]! > FLIPPED_DOTS_MIN) continue
       for (let counter = fresh[i]!; counter <= fresh[i + 1]!; counter++) {
         const dot = { actor, counter }
         const known = this.facts.get(dot)
-        if (known === undefined && isOwn) {
-          read.own.push(this.facts.add(dot))
+        if (isOwn && (known === undefined || (this.#twins.has(actor) && !known.dead))) {
+          read.own.push(known ?? this.facts.add(dot))
           continue
         }
+        if (known === undefined && node.broken) continue
         check(known?.executed === true, 'durable first', () => {
           return `${node.id} covers ${short(dot)}, which is not durable at its origin (R6)`
         })
@@ -238,6 +304,7 @@ export class FleetChecks implements Observer {
       read.kills.push(fact)
       return
     }
+    if (node.broken || this.#twins.has(fact.actor)) return
     if (fact.item !== undefined && this.#mayPurge(node, fact.item)) {
       fact.dead = true
       return
@@ -330,6 +397,7 @@ export class FleetChecks implements Observer {
 
   #checkPut(node: SimNode, { key, value }: LocalMutation, fact: Fact): void {
     const { item } = fact
+    if (this.#twins.has(fact.actor)) return
     if (item === undefined) {
       const superseded = fact.counter < (this.facts.heads.get(fact.actor) ?? 0)
       check(superseded, 'answer', () => `${node.id} made no item of the put ${short(fact)}`)
@@ -346,7 +414,7 @@ export class FleetChecks implements Observer {
     check(bytes.length <= MESSAGE_BYTES_MAX, 'bounds', () => {
       return `${node.id} sends a message of ${bytes.length} bytes`
     })
-    if (!DIGEST_TYPES.has(bytes[0]!)) return
+    if (!DIGEST_TYPES.has(bytes[0]!) || node.broken) return
     const message = decodeLink(bytes)
     if (typeof message === 'string') {
       throw new CheckFailure('bounds', `${node.id} sends a digest that is ${message}`)
@@ -376,7 +444,10 @@ export class FleetChecks implements Observer {
       for (const gone of supersedes) {
         const old = this.facts.get(gone)
         // A put without an item was superseded within its own commit.
-        const dead = old?.dead === true || (old?.executed === true && old.item === undefined)
+        const dead =
+          old?.dead === true ||
+          (old?.executed === true && old.item === undefined) ||
+          this.#twins.has(gone.actor)
         check(dead, 'observed', () => {
           return `${short(dot)} is told to supersede ${short(gone)}, which it had not observed (R1)`
         })
@@ -394,8 +465,8 @@ export class FleetChecks implements Observer {
   /** Why the fleet does not agree yet. Replicas may purge what has expired at different moments. */
   difference(): string | undefined {
     const members = this.#members
-    const down = members.find((node) => !node.awake)
-    if (down !== undefined) return `${down.id} does not run`
+    const busy = members.find((node) => !node.awake || !node.live.idle)
+    if (busy !== undefined) return `${busy.id} does not run, or has work left`
     const [first, ...others] = members
     if (first === undefined) return undefined
     const expected = this.#unexpired(first)
@@ -427,6 +498,11 @@ export class FleetChecks implements Observer {
       })
     }
     for (const fact of this.facts.all()) this.#checkEnd(fact, first, nowWall)
+    // Where all contents were superseded before two of them met, nobody could notice.
+    const silent = [...this.#conflicts].find((fact) => !fact.dead && !this.#conflictTold)
+    check(silent === undefined, 'alarm', () => {
+      return `${short(silent!)} has two contents, and nobody has said so`
+    })
   }
 
   #listOf(node: SimNode, nowWall: number): string {
@@ -434,11 +510,12 @@ export class FleetChecks implements Observer {
     const lines = Array.from(replica.context, ([actor, set]) => `${actor} ${set.join()}`).sort()
     for (const item of replica.fromDot('', 0)) {
       const fact = this.#known(node, item)
-      const same = fact.item !== undefined && fact.item.lane0 === item.lane0
+      const isTwin = this.#twins.has(item.actor)
+      const same = isTwin || (fact.item !== undefined && fact.item.lane0 === item.lane0)
       check(same, 'one content', () => `${node.id} holds other contents of ${short(item)}`)
       // What has expired is hidden and left out of comparisons; the purge ends it.
       if (item.expiry > 0 && item.expiry <= nowWall) continue
-      lines.push(`${item.actor} ${item.counter}`)
+      lines.push(`${item.actor} ${item.counter} ${item.lane0} ${item.lane1}`)
       // What only a lost disk knew of: whoever else had removed the item would not hold it, and could not agree.
       const by = fact.goneBy?.find((one) => !this.#isOfLostDisk(one))
       check(by === undefined, 'no return', () => {
@@ -451,7 +528,7 @@ export class FleetChecks implements Observer {
   /** All are as `node` is. */
   #checkEnd(fact: Fact, node: SimNode, nowWall: number): void {
     const { item } = fact
-    if (!fact.acknowledged || fact.dead) return
+    if (!fact.acknowledged || fact.dead || this.#twins.has(fact.actor)) return
     const { replica } = node.live
     if (this.#isLost(fact, node)) return
     if (item === undefined) {
@@ -482,6 +559,7 @@ export class FleetChecks implements Observer {
         underWay: undefined,
         committed: undefined,
         undurable: [],
+        damaged: false,
         summaries: new Map(),
         wallMax: 0,
       }
@@ -518,6 +596,13 @@ class PendingWrites {
       (fact.item !== undefined && this.#keys.has(fact.item.key)) || this.#dots.has(textOf(fact))
     )
   }
+}
+
+/** Whether a node has another content of the dot, for the same key: one of another key is not compared. */
+function holdsOther({ engine }: SimNode, { actor, counter, envelope }: StoredItem): boolean {
+  const held = engine?.replica.held(actor, counter)
+  if (held === undefined || Buffer.compare(held.envelope, envelope) === 0) return false
+  return decoded({ actor, counter, envelope }).key === held.key
 }
 
 function textOf(dot: Dot): string {

@@ -11,8 +11,9 @@
 import { toBinary, toHex } from '../../src/core/bytes.ts'
 import { Engine } from '../../src/core/engine.ts'
 import type { CoreEffect, CoreEvent } from '../../src/core/events.ts'
-import { encodeBirth, Loader } from '../../src/core/records.ts'
-import type { Loaded } from '../../src/core/records.ts'
+import { encodeAll, encodeBirth, Loader } from '../../src/core/records.ts'
+import type { Meta } from '../../src/core/records.ts'
+import type { Replica } from '../../src/core/replica.ts'
 import type { CoreSettings, EngineOptions, Now } from '../../src/core/settings.ts'
 import { decodeGossip } from '../../src/core/wire/gossip.ts'
 import { decodeLink } from '../../src/core/wire/link.ts'
@@ -83,8 +84,10 @@ export interface Observer {
   after?(node: SimNode, event: CoreEvent, effects: readonly CoreEffect[]): void
   /** The batch is on disk; the engine has not heard of it yet. */
   committed?(node: SimNode, sync: boolean): void
-  /** Its message or broadcast was corrupted, or is of a later version. */
-  odd?(node: SimNode): void
+  /** Its store was found to be damaged; a new one with what is intact takes its place. */
+  damaged?(node: SimNode): void
+  /** It refuses to start from its store, and gets an empty one. */
+  replaced?(node: SimNode): void
 }
 
 export interface FleetOptions {
@@ -222,25 +225,43 @@ export class Fleet implements NetworkHost, GossipHost {
   }
 
   start(node: SimNode): void {
-    const loader = new Loader(hash)
-    loader.add(node.disk.records())
-    const loaded = loader.finish() as Loaded & { damage?: readonly string[] }
-    const damage = loaded.damage ?? []
-    if (damage.length > 0) throw new Error(`${node.id}: ${damage.join('; ')}`)
+    const { replica, meta } = this.#load(node)
     node.run++
     node.tickAt = Infinity
-    node.engine = new Engine(this.#engineOptions(node), loaded.replica, loaded.meta, this.now(node))
+    node.engine = new Engine(this.#engineOptions(node), replica, meta, this.now(node))
     this.#hash.numbers(this.time, node.index, 0, node.disk.batches)
     this.note(() => `${node.id} starts with batch ${node.disk.batches}`)
     for (const observer of this.observers) observer.started?.(node, node.disk.batches)
     this.#arm(node)
   }
 
+  /** As the shell: from a damaged store it takes what is intact, and writes that into a new one (R8). */
+  #load(node: SimNode): { replica: Replica; meta: Meta } {
+    const loader = new Loader(hash)
+    loader.add(node.disk.records())
+    const { replica, meta, map, damage } = loader.finish()
+    const isOurs = map === undefined || toBinary(map) === toBinary(MAP)
+    if (damage.length === 0 && isOurs) return { replica, meta }
+    this.note(() => `${node.id} has a damaged store: ${damage.join('; ')}`)
+    if (loader.strange || !isOurs) {
+      // It refuses to start, and somebody moves the store away.
+      for (const observer of this.observers) observer.replaced?.(node)
+      this.replaceDisk(node, undefined)
+      return this.#load(node)
+    }
+    for (const observer of this.observers) observer.damaged?.(node)
+    node.disk.restore(new Map())
+    const lost = { ...meta, lossAt: Math.max(Math.floor(this.now(node).wall), 1) }
+    for (const batch of encodeAll(replica, lost, MAP, hash)) node.disk.write(batch)
+    node.disk.sync()
+    return { replica, meta: lost }
+  }
+
   #engineOptions(node: SimNode): EngineOptions {
     return {
       settings: this.settings,
       hash,
-      random: new Seeded(this.seed, `engine ${node.index} ${node.run}`),
+      random: this.#randomOf(node),
       map: MAP,
       peerHash: peerHash(node),
       peerId: node.id,
@@ -248,6 +269,14 @@ export class Fleet implements NetworkHost, GossipHost {
       hasPeers: this.nodes.length > 1,
       first: this.#options.first !== false && node.index === 0 && node.run === 1,
     }
+  }
+
+  /** Ids from one stream and waits from another: a process that was put back draws the same ids, whatever it waited for. */
+  #randomOf(node: SimNode): EngineOptions['random'] {
+    const name = `engine ${node.index} ${node.sameRunAs ?? node.run}`
+    const ids = new Seeded(this.seed, `${name} ids`)
+    const waits = new Seeded(this.seed, name)
+    return { bytes: (count) => ids.bytes(count), float: () => waits.float() }
   }
 
   /** What the actors of a node end with. */
@@ -409,7 +438,6 @@ export class Fleet implements NetworkHost, GossipHost {
     if (node.ahead) bytes = ofLaterVersion(bytes)
     if (node.corrupts > 0 && random.chance(node.corrupts)) {
       bytes = mangleLink(bytes, random)
-      for (const observer of this.observers) observer.odd?.(node)
     }
     this.#hash.bytes(bytes)
     this.network.send(node, this.#named(peer), lane, bytes)
@@ -420,7 +448,6 @@ export class Fleet implements NetworkHost, GossipHost {
     const random = this.#disks.get(node)!
     if (node.corrupts > 0 && random.chance(node.corrupts)) {
       bytes = mangleGossip(bytes, random)
-      for (const observer of this.observers) observer.odd?.(node)
     }
     this.#hash.bytes(bytes)
     this.gossip.publish(node, bytes)

@@ -77,7 +77,6 @@ export class SimDisk {
       value[random.int(0, value.length - 1)]! ^= 1 << random.int(0, 7)
       this.#records.set(key, value)
     }
-    this.durable++
     return key
   }
 

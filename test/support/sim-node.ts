@@ -23,6 +23,10 @@ export class SimNode {
   corrupts = 0
   /** Speaks a later version: says so, and sends fields and messages that others do not know. */
   ahead = false
+  /** The run whose randomness it has: a process that was put back to an earlier moment draws the same again. */
+  sameRunAs: number | undefined
+  /** Its memory is broken: what it thinks and says is no proof of anything. */
+  broken = false
   /** Never returns. */
   gone = false
   /** A wall clock that does not run as time does: `rate` 0 is frozen, negative runs backward. */

@@ -1,0 +1,88 @@
+/**
+ * Histories that the simulator found, as data, reduced to what it takes: they stay what they are when worlds are drawn
+ * otherwise. The number is the seed.
+ */
+import { CALM, SETTINGS } from '../support/fleet.ts'
+import type { Faults } from '../support/fleet.ts'
+import { Run } from './run.ts'
+import type { Action, Op, Scenario, Step } from './scenario.ts'
+
+function scenario(
+  seed: number,
+  world: { nodes: number; endMs: number; faults?: Partial<Faults> },
+  steps: [id: number, at: number, action: Action][],
+): Scenario {
+  return {
+    seed,
+    world: {
+      joiners: 0,
+      topology: 'full',
+      workload: 'uniform',
+      settings: { ...SETTINGS, expiry: { skew: 5_000, grace: 61_000, purgeInterval: 5_000 } },
+      skewMs: 0,
+      closedActors: 0,
+      kinds: [],
+      ...world,
+      faults: { ...CALM, ...world.faults },
+    },
+    steps: steps.map(([id, at, action]): Step => ({ id, at, ...action })),
+  }
+}
+
+function write(node: number, ...ops: Op[]): Action {
+  return { do: 'write', node, ops }
+}
+
+function put(key: number, bytes: number, token?: number): Op {
+  return { op: 'put', key, bytes, ttl: 0, ...(token === undefined ? {} : { token }) }
+}
+
+const FOUND: [title: string, found: Scenario][] = [
+  [
+    'a flipped bit in a peer’s context does not delete what its actor writes afterwards (R15)',
+    scenario(562, { nodes: 3, endMs: 40_000 }, [
+      [18, 3_069, write(0, put(1, 0))],
+      [20, 17_956, { do: 'flipContext', node: 1, bit: 33, ms: 229_789 }],
+      [23, 19_666, write(0, put(2, 30))],
+    ]),
+  ],
+  [
+    'nor when the actor’s daemon has told of its write by then',
+    scenario(693, { nodes: 4, endMs: 40_000, faults: { linkDelay: [1, 1_000], gossipLoss: 1 } }, [
+      [8, 264, write(0, put(1, 4))],
+      [9, 12_636, { do: 'flipContext', node: 1, bit: 40, ms: 271_241 }],
+      [30, 12_791, write(0, put(1, 4))],
+    ]),
+  ],
+  [
+    'nor what is in the gap before something that came meanwhile',
+    scenario(
+      2139,
+      {
+        nodes: 5,
+        endMs: 2_000,
+        faults: { linkDelay: [1, 60], gossipDelay: [1, 100], commitTime: [0, 10] },
+      },
+      [
+        [0, 1, write(0, put(4, 40), put(2, 17_000))],
+        [3, 4, write(0, put(5, 70_000))],
+        [5, 7, write(1, put(1, 40), put(6, 0), put(2, 70_000), put(6, 400), put(5, 70_000))],
+        [16, 14, { do: 'read', node: 4, key: 2 }],
+        [19, 15, write(0, put(2, 400))],
+        [28, 21, write(0, put(2, 17_000))],
+        [30, 24, write(0, put(2, 40, 16))],
+        [41, 84, { do: 'flipContext', node: 4, bit: 25, ms: 29_557 }],
+      ],
+    ),
+  ],
+]
+
+describe('found by the simulator', function () {
+  this.timeout(60_000)
+
+  for (const [title, found] of FOUND) {
+    it(`${title} (${found.seed})`, () => {
+      new Run(found).run()
+    })
+  }
+})
