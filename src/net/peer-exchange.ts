@@ -117,8 +117,9 @@ export class PeerExchange {
   /** Takes the one telling of a stream. Call it before the first `await` of the stream's handler. */
   async hear(stream: Stream, from: PeerId): Promise<void> {
     const telling = await hearTelling(stream)
-    if (telling === undefined || this.#deps.connectionTo(from) === undefined) return
-    this.#told.set(from, telling)
+    if (telling === undefined) return
+    // The first may come before the link is up on this side; what it says of others is news all the same.
+    if (this.#deps.connectionTo(from) !== undefined) this.#told.set(from, telling)
     const news: PeerId[] = []
     for (const { peer, addresses } of telling.peers) {
       const usable = addresses.filter(isUsable).map(endpointOf)
