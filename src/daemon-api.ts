@@ -301,6 +301,30 @@ export interface Converged {
   reason?: 'alone' | 'linked-meanwhile' | 'loss' | 'store-failed' | 'busy'
 }
 
+/** Who keeps the answer for a whole fleet from being yes. */
+export interface FleetLaggard {
+  peer: PeerId
+  /** Empty while unknown. */
+  name: string
+  /** As `ConvergedSide.standing`, or `linked-meanwhile`. */
+  why: string
+  lacking?: number
+  missingMs?: number
+}
+
+/** As `Converged`, of all daemons that can be reached over links from one to the next. */
+export interface ConvergedFleet {
+  converged: boolean
+  asOf: number
+  durationMs: number
+  /** Daemons that the answer speaks of, this one included. */
+  count: number
+  laggards: FleetLaggard[]
+  /** Known to this daemon, and not reached. The answer does not speak of them. */
+  unreached: PeerId[]
+  reason?: 'alone'
+}
+
 export interface ScanOptions {
   prefix?: Uint8Array
   /** Only keys after this one. */
@@ -316,6 +340,8 @@ export interface Daemon {
   readonly waits: {
     /** Whether what was written before this call is on every linked peer. */
     converged(options: WaitOptions): Promise<Converged>
+    /** The same of all daemons that can be reached over links, by way of those between. */
+    convergedFleet(options: WaitOptions): Promise<ConvergedFleet>
     /**
      * The peers on whose disks a write of this daemon is, as soon as they are `peers`, or those that are when the time is
      * over: it stays written here either way.

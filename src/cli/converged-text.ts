@@ -1,5 +1,5 @@
 /** The answer to "has the fleet converged?", for people. */
-import type { Converged, ConvergedPeer, ConvergedSide } from '../daemon-api.ts'
+import type { Converged, ConvergedFleet, ConvergedPeer, ConvergedSide } from '../daemon-api.ts'
 import { count, span } from './words.ts'
 
 const REASONS: Record<NonNullable<Converged['reason']>, string> = {
@@ -16,6 +16,7 @@ const STANDINGS: Record<string, string> = {
   unsettled: 'a difference was found that one comparison could not settle',
   late: 'no comparison was finished in time',
   'link-lost': 'the link was lost',
+  'linked-meanwhile': 'a peer was linked while the question was under way',
   'no-answer': 'no answer',
   'not-asked': 'not asked',
   loss: 'records of its store were lost and are not made up for yet',
@@ -39,6 +40,31 @@ export function convergedLines(answer: Converged): string[] {
   }
   if (unlinked.length > 0) {
     lines.push(`not spoken for, because they are known and not linked: ${unlinked.join(', ')}`)
+  }
+  return lines
+}
+
+export function convergedFleetLines(answer: ConvergedFleet): string[] {
+  const { converged, asOf, laggards, unreached, reason } = answer
+  const moment = new Date(asOf).toISOString()
+  const lines: string[] = []
+  if (converged && answer.count === 1) {
+    lines.push(`yes: this daemon is alone, and knows of no other (as of ${moment})`)
+  } else if (converged) {
+    const all = `all ${count(answer.count, 'daemon')} that can be reached`
+    lines.push(`yes: all that was written before ${moment} is on ${all}`)
+  } else {
+    lines.push(`no, as of ${moment}; ${count(answer.count, 'daemon')} answered`)
+    if (reason !== undefined) lines.push(`  ${REASONS[reason]}`)
+    for (const { peer, name, why, ...lag } of laggards) {
+      const who = name === '' ? peer : `${name} (${peer})`
+      lines.push(`  ${who}: ${inWords({ standing: why, ...lag })}`)
+    }
+  }
+  if (unreached.length > 0) {
+    lines.push(
+      `not spoken for, because they are known and were not reached: ${unreached.join(', ')}`,
+    )
   }
   return lines
 }

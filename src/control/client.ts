@@ -13,6 +13,7 @@
 import type {
   Completeness,
   Converged,
+  ConvergedFleet,
   DotView,
   EntryView,
   HeldRemovals,
@@ -199,6 +200,13 @@ export class ControlClient {
     const path = `/v1/converged${queryOf({ timeout: timeoutMs })}`
     const call: Call = { method: 'GET', path, timeoutMs: this.#timeoutMs + timeoutMs }
     return (await this.#json(call)) as unknown as Converged
+  }
+
+  /** The same of every daemon that can be reached over links. */
+  async convergedFleet({ timeoutMs }: { timeoutMs: number }): Promise<ConvergedFleet> {
+    const path = `/v1/converged/fleet${queryOf({ timeout: timeoutMs })}`
+    const call: Call = { method: 'GET', path, timeoutMs: this.#timeoutMs + timeoutMs }
+    return (await this.#json(call)) as unknown as ConvergedFleet
   }
 
   async removals(): Promise<HeldRemovals> {

@@ -60,6 +60,9 @@ export const ANSWER_BYTES_MAX = 256 * 1024 * 1024
 /** How long one question whether the fleet has converged waits for its peers when nothing else is said, milliseconds. */
 export const CONVERGED_TIMEOUT_MS = 5_000
 
+/** The same of a whole fleet: each level of the tree over it takes its part of it. */
+export const CONVERGED_FLEET_TIMEOUT_MS = 15_000
+
 /** How long a request waits for other daemons when it does not say for how long, milliseconds. */
 export const WAIT_TIMEOUT_MS = 10_000
 

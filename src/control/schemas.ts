@@ -321,6 +321,28 @@ const Converged = object(
   ['reason'],
 )
 
+const ConvergedFleet = object(
+  {
+    converged: flag,
+    asOf: wallClock,
+    durationMs: ms,
+    count,
+    laggards: {
+      type: 'array',
+      items: object({ peer: text, name: text, why: text, lacking: count, missingMs: ms }, [
+        'lacking',
+        'missingMs',
+      ]),
+    },
+    unreached: {
+      ...peerIds,
+      description: 'known, and not reached: the answer does not speak of them',
+    },
+    reason: { enum: ['alone'] },
+  },
+  ['reason'],
+)
+
 const named: Record<string, object> = {
   Completeness,
   Dot,
@@ -348,6 +370,7 @@ const named: Record<string, object> = {
   AddressBook,
   Forgotten,
   Converged,
+  ConvergedFleet,
   HeldRemovals,
   RemovalsDecided: object({ keys: count }),
   AllowList: object(allowed),

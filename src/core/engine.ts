@@ -227,6 +227,8 @@ export class Engine {
         return this.#links.repair(event.peer, event.id)
       case 'converged':
         return questions.converge.ask(event.id, event.withinMs)
+      case 'fleetConverged':
+        return questions.tours.ask(event.id, event.withinMs)
       case 'confirm':
         return questions.cover.confirm(event.id, event.target, event.peers, event.withinMs)
       case 'await':

@@ -1,6 +1,7 @@
 /** What goes into the core and what comes out of it. */
 import type { Convergence } from './converge.ts'
 import type { Target } from './cover.ts'
+import type { FleetConvergence } from './fleet-tour.ts'
 import type { PeerFreshness } from './freshness.ts'
 import type { Item } from './item.ts'
 import type { RawBatch } from './records.ts'
@@ -21,6 +22,8 @@ export type CoreEvent =
   | { type: 'repair'; id: number; peer: string }
   /** An operator asks whether all linked peers have the same; answered by `convergence` in this time. */
   | { type: 'converged'; id: number; withinMs: number }
+  /** The same of all daemons that can be reached over links; answered by `fleetConvergence`. */
+  | { type: 'fleetConverged'; id: number; withinMs: number }
   /** A client waits for a write of this replica on so many peers; answered by `confirmed`. */
   | { type: 'confirm'; id: number; target: Target; peers: number; withinMs: number }
   /** A client waits for a write of another replica; answered by `awaited`. */
@@ -45,6 +48,7 @@ export type CoreEffect =
   | { type: 'changed'; keys: Iterable<string> }
   | { type: 'repaired'; id: number; peer: string; receipt: Receipt }
   | { type: 'convergence'; id: number; result: Convergence }
+  | { type: 'fleetConvergence'; id: number; result: FleetConvergence }
   /** The peers on whose disks the write is. */
   | { type: 'confirmed'; id: number; peers: string[] }
   /** How much of the write is still missing here. */

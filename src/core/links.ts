@@ -80,6 +80,8 @@ export class Links {
     this.#host = host
     this.rollback = new RollbackWatch(host.options.peerHash)
     this.questions = new Questions({
+      self: { peer: host.options.peerId, name: host.options.name },
+      randomBytes: (count) => host.options.random.bytes(count),
       replica: host.replica,
       peers: this.peers,
       now: () => host.now(),

@@ -1,18 +1,20 @@
-/** What clients and peers ask of a replica beside the map itself: who has what by now (`converge`, `cover`, `freshness`). */
+/** What clients and peers ask of a replica beside the map itself: who has what by now (`converge`, `fleet-tour`, `cover`, `freshness`). */
 import { Converge } from './converge.ts'
-import type { ConvergeHost } from './converge.ts'
 import { Cover } from './cover.ts'
+import { FleetTours } from './fleet-tour.ts'
+import type { TourHost } from './fleet-tour.ts'
 import { Freshness } from './freshness.ts'
 import type { Peer } from './peer.ts'
 import { Proofs } from './proofs.ts'
 import type { ProofsHost } from './proofs.ts'
 import type { LinkMessage } from './wire/link.ts'
 
-type QuestionsHost = Omit<ConvergeHost, 'proofs'> & ProofsHost
+type QuestionsHost = Omit<TourHost, 'proofs'> & ProofsHost
 
 export class Questions {
   readonly proofs: Proofs
   readonly converge: Converge
+  readonly tours: FleetTours
   readonly cover: Cover
   readonly freshness: Freshness
 
@@ -20,6 +22,7 @@ export class Questions {
     this.proofs = new Proofs(host)
     const withProofs = { ...host, proofs: this.proofs }
     this.converge = new Converge(withProofs)
+    this.tours = new FleetTours(withProofs)
     this.cover = new Cover(withProofs)
     this.freshness = new Freshness(withProofs)
   }
@@ -29,7 +32,11 @@ export class Questions {
     if (message.type === 'convergeAsk') this.converge.onAsk(peer, message.body)
     else if (message.type === 'convergeAnswer') this.converge.onAnswer(peer, message.body)
     else if (message.type === 'coverAnswer') this.cover.onAnswer(peer, message.body)
-    else if (message.type === 'coverAsk') {
+    else if (message.type === 'tourReport') this.tours.onReport(peer, message.body)
+    else if (message.type === 'tourSpread') this.tours.onSpread(peer, message.body)
+    else if (message.type === 'tourAsk') {
+      return this.tours.onAsk(peer, message.body) ? 'done' : 'malformed'
+    } else if (message.type === 'coverAsk') {
       return this.cover.onAsk(peer, message.body) ? 'done' : 'malformed'
     } else return 'unknown'
     return 'done'
@@ -37,16 +44,19 @@ export class Questions {
 
   linkLost(peer: Peer): void {
     this.proofs.linkLost(peer)
+    this.tours.linkLost(peer)
     this.cover.linkLost(peer)
   }
 
   tick(): void {
     this.proofs.tick()
     this.converge.tick()
+    this.tours.tick()
     this.cover.tick()
   }
 
   deadline(): number {
-    return Math.min(this.proofs.deadline(), this.converge.deadline(), this.cover.deadline())
+    const { proofs, converge, tours, cover } = this
+    return Math.min(...[proofs, converge, tours, cover].map((one) => one.deadline()))
   }
 }

@@ -130,7 +130,10 @@ function strange(path: string, damage: readonly string[]): HearsayError {
   )
 }
 
-type Answer = Extract<CoreEffect, { type: 'convergence' | 'confirmed' | 'awaited' | 'freshness' }>
+type Answer = Extract<
+  CoreEffect,
+  { type: 'convergence' | 'fleetConvergence' | 'confirmed' | 'awaited' | 'freshness' }
+>
 
 function isOf<T extends Answer['type']>(
   type: T,
@@ -261,6 +264,7 @@ export class CoreDriver {
         this.#repairs.delete(effect.id)
         return undefined
       case 'convergence':
+      case 'fleetConvergence':
       case 'confirmed':
       case 'awaited':
       case 'freshness':

@@ -1,11 +1,11 @@
 /** What clients wait for beyond this daemon: writes on other disks, writes of other daemons, freshness, convergence. */
 import { toBinary } from '../core/bytes.ts'
 import type { Target } from '../core/cover.ts'
-import type { Converged, Freshness, WaitOptions, Written } from '../daemon-api.ts'
+import type { Converged, ConvergedFleet, Freshness, WaitOptions, Written } from '../daemon-api.ts'
 import { HearsayError } from '../errors.ts'
 import type { KnownPeer } from '../membership-api.ts'
 import type { PeerId } from '../net/transport.ts'
-import { convergedView } from './convergence.ts'
+import { convergedFleetView, convergedView } from './convergence.ts'
 import type { CoreDriver } from './core-driver.ts'
 import { readToken } from './token.ts'
 
@@ -28,6 +28,14 @@ export class Waits {
     const asked = { type: 'converged', withinMs: timeoutMs } as const
     const { result } = await this.#host.driver().ask('convergence', (id) => ({ ...asked, id }))
     return convergedView(result, this.#host.known(), this.#host.expectsPeers)
+  }
+
+  async convergedFleet({ timeoutMs }: WaitOptions): Promise<ConvergedFleet> {
+    const { expectsPeers } = this.#host
+    const asked = { type: 'fleetConverged', withinMs: timeoutMs } as const
+    const driver = this.#host.driver()
+    const { result } = await driver.ask('fleetConvergence', (id) => ({ ...asked, id }))
+    return convergedFleetView(result, this.#host.known(), expectsPeers)
   }
 
   /** The peers that have the write on their disks: as soon as they are so many, or when the time is over. */

@@ -57,6 +57,7 @@ const CASES: Case[] = [
   ['/v1/repair', 'POST', '/v1/repair', 200, '{}'],
   ['/v1/converged', 'GET', '/v1/converged?timeout=10000', 200],
   ['/v1/converged', 'GET', '/v1/converged?timeout=0', 400],
+  ['/v1/converged/fleet', 'GET', '/v1/converged/fleet', 200],
   ['/v1/repair', 'POST', '/v1/repair', 404, '{"peer":"stranger"}'],
   ['/v1/verify', 'POST', '/v1/verify', 200],
   ['/v1/snapshot', 'GET', '/v1/snapshot', 200],

@@ -41,6 +41,9 @@ const TYPES: LinkType[] = [
   'convergeAnswer',
   'coverAsk',
   'coverAnswer',
+  'tourAsk',
+  'tourSpread',
+  'tourReport',
 ]
 
 const DAMAGES = Number(process.env['HEARSAY_DAMAGES'] ?? 60)

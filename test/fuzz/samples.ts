@@ -42,6 +42,7 @@ export function everyMessageScene(): Fleet {
   fleet.connect(a!, b!)
   fleet.schedule(10_000, () => {
     fleet.converged(a!)
+    fleet.ask(a!, (id) => ({ type: 'fleetConverged', id, withinMs: 3_000 }))
     const [item] = a!.live.replica.fromDot('', 0)
     const target = { dots: [item!], gone: [] }
     fleet.ask(a!, (id) => ({ type: 'confirm', id, target, peers: 1, withinMs: 1_000 }))

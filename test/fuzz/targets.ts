@@ -41,6 +41,9 @@ const MONO = 1000
 /** Format and checksum. */
 const TOKEN_SEAL_BYTES = 5
 
+/** Of the name of a tour. */
+const TOUR_BYTES = 8
+
 export function fuzzTargets(): Target[] {
   const links = [...linkSamples()].map(([type, samples]) => linkTarget(type, samples))
   return [...links, gossipTarget(), itemTarget(), recordTarget(), ...textTargets(), tokenTarget()]
@@ -110,6 +113,8 @@ class LinkUse {
         this.#answerer.expire()
         return this.#violations === before
       }
+      case 'tourAsk':
+        return message.body.tour.length === TOUR_BYTES
       case 'coverAsk': {
         const actors = decodeActors(message.body.actors)
         if (actors === undefined) return false
@@ -119,6 +124,8 @@ class LinkUse {
       case 'convergeAsk':
       case 'convergeAnswer':
       case 'coverAnswer':
+      case 'tourSpread':
+      case 'tourReport':
       case 'hello':
       case 'refused':
       case 'neighbours':

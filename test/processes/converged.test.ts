@@ -75,6 +75,30 @@ describe('converged, with processes', function () {
     assert.equal((await c!.client.get(bytes('k'))).found, true)
   })
 
+  it('of a whole fleet speaks of those who are no neighbours as well', async () => {
+    const [a] = await fleet().startMany(1)
+    const b = await fleet().start({ settings: { bootstrap: [a!.address] } })
+    const c = await fleet().start({ settings: { bootstrap: [b.address] } })
+    await until('links', async () => (await b.client.peers()).length === 2)
+    await c.client.put(bytes('k'), bytes('far'))
+    const { code, out, err } = await hearsay(a!, 'converged', '--fleet', '--wait', '60')
+    assert.equal(code, 0, out + err)
+    assert.match(
+      out,
+      /^yes: all that was written before \S+Z is on all 3 daemons that can be reached\n$/,
+    )
+    assert.equal((await a!.client.get(bytes('k'))).found, true)
+    c.pause()
+    try {
+      const ran = await hearsay(a!, 'converged', '--fleet')
+      assert.equal(ran.code, 1)
+      assert.match(ran.out, new RegExp(`c \\(${c.peerId}\\): no answer`))
+      assert.match(ran.err, /NOT_CONVERGED/)
+    } finally {
+      c.resume()
+    }
+  })
+
   it('alone says yes only of a daemon that expects nobody', async () => {
     const alone = await fleet().start()
     const { code, out } = await hearsay(alone, 'converged')

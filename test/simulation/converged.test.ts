@@ -16,6 +16,12 @@ const HISTORY_LINES = 60
 /** Unproven removals beyond this are held back for a while: few enough that it comes to that. */
 const REMOVALS_MAX = 3
 
+/** In a circle of six, everybody with the two beside it; in a smaller fleet a row. */
+function nearby(a: SimNode, b: SimNode): boolean {
+  const apart = Math.abs(a.index - b.index)
+  return apart === 1 || apart === 5
+}
+
 class Run {
   readonly fleet: Fleet
   readonly check: ConvergeCheck
@@ -32,7 +38,9 @@ class Run {
     const repair = { ...SETTINGS.repair, ...(guarded ? { removalsMax: REMOVALS_MAX } : {}) }
     this.fleet = new Fleet({
       seed,
-      nodes: draw.int(2, 4),
+      nodes: draw.int(2, 6),
+      // Half of the fleets are no full mesh: a ring, with neighbours of neighbours.
+      ...(draw.chance(0.5) ? { topology: nearby } : {}),
       settings: { ...SETTINGS, repair: { ...repair, removalHold: 20_000 } },
       faults: {
         linkDelay: [1, draw.pick([3, 40])],
@@ -69,11 +77,18 @@ class Run {
       const answer = check.ask(node, 5_000)
       fleet.until(() => answer.result !== undefined, 6_000)
       assert.equal(answer.result?.converged, true, JSON.stringify(answer.result))
+      const ofFleet = check.askFleet(node, 10_000)
+      fleet.until(() => ofFleet.fleetResult !== undefined, 11_000)
+      const { converged, count } = ofFleet.fleetResult ?? assert.fail('no answer')
+      assert.deepEqual([converged, count], [true, fleet.nodes.length])
     }
   }
 
   #ask(node: SimNode): void {
-    if (node.engine !== undefined) this.check.ask(node, this.#draw.pick([300, 2_000, 10_000]))
+    const withinMs = this.#draw.pick([300, 2_000, 10_000])
+    if (node.engine === undefined) return
+    if (this.#draw.chance(0.4)) this.check.askFleet(node, withinMs)
+    else this.check.ask(node, withinMs)
   }
 
   #mutation(node: SimNode): LocalMutation {

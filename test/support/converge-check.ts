@@ -5,7 +5,8 @@
  */
 import assert from 'node:assert/strict'
 import type { Convergence } from '../../src/core/converge.ts'
-import type { CoreEffect } from '../../src/core/events.ts'
+import type { FleetConvergence } from '../../src/core/fleet-tour.ts'
+import type { CoreEffect, CoreEvent } from '../../src/core/events.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
 import { dotText } from '../../src/core/item.ts'
 import * as intervals from '../../src/core/intervals.ts'
@@ -24,7 +25,11 @@ export interface Asked {
   result: Convergence | undefined
 }
 
-interface Question extends Asked {
+export interface AskedFleet {
+  fleetResult: FleetConvergence | undefined
+}
+
+interface Question extends Asked, AskedFleet {
   node: SimNode
   run: number
   seen: Map<SimNode, Seen>
@@ -51,6 +56,14 @@ export class ConvergeCheck {
   }
 
   ask(node: SimNode, withinMs: number): Asked {
+    return this.#ask(node, (id) => ({ type: 'converged', id, withinMs }))
+  }
+
+  askFleet(node: SimNode, withinMs: number): AskedFleet {
+    return this.#ask(node, (id) => ({ type: 'fleetConverged', id, withinMs }))
+  }
+
+  #ask(node: SimNode, event: (id: number) => CoreEvent): Question {
     const seen = new Map(
       this.#fleet.nodes
         .filter((one) => one.engine !== undefined)
@@ -63,12 +76,15 @@ export class ConvergeCheck {
       writes: this.#writes,
       quiet: [...seen.keys()].every((one) => one.live.idle),
       result: undefined,
+      fleetResult: undefined,
     }
     // An answer may come at once, before the number is known.
     this.#beginning = question
-    const id = this.#fleet.converged(node, withinMs)
+    const id = this.#fleet.ask(node, event)
     this.#beginning = undefined
-    if (question.result === undefined) this.#questions.set(id, question)
+    if (question.result === undefined && question.fleetResult === undefined) {
+      this.#questions.set(id, question)
+    }
     return question
   }
 
@@ -82,18 +98,22 @@ export class ConvergeCheck {
   }
 
   #look(node: SimNode, effect: CoreEffect): void {
-    if (effect.type !== 'convergence') return
+    if (effect.type !== 'convergence' && effect.type !== 'fleetConvergence') return
     const question = this.#questions.get(effect.id) ?? this.#beginning
     this.#questions.delete(effect.id)
     if (question === undefined || question.node !== node || question.run !== node.run) return
-    question.result = effect.result
-    if (effect.result.converged) this.#check(question, effect.result)
+    if (effect.type === 'convergence') question.result = effect.result
+    else question.fleetResult = effect.result
+    const named =
+      effect.type === 'convergence'
+        ? [node.id, ...effect.result.peers.map(({ peer }) => peer)]
+        : effect.result.members
+    if (effect.result.converged) this.#check(question, new Set(named))
     else this.no++
   }
 
-  #check(question: Question, { peers }: Convergence): void {
+  #check(question: Question, named: ReadonlySet<string>): void {
     this.yes++
-    const named = new Set(peers.map(({ peer }) => peer)).add(question.node.id)
     const members = this.#fleet.nodes.filter((one) => named.has(one.id))
     for (const one of members) {
       for (const other of members) {

@@ -125,6 +125,7 @@ const EVENT_CODES: Record<CoreEvent['type'], number> = {
   confirm: 12,
   await: 13,
   fresh: 14,
+  fleetConverged: 15,
 }
 
 export class Fleet implements NetworkHost, GossipHost {
@@ -424,6 +425,7 @@ export class Fleet implements NetworkHost, GossipHost {
       case 'twin':
       case 'repaired':
       case 'convergence':
+      case 'fleetConvergence':
       case 'confirmed':
       case 'awaited':
       case 'freshness':

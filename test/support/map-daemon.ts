@@ -7,6 +7,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import type {
   Completeness,
   Converged,
+  ConvergedFleet,
   Daemon,
   EntryView,
   Freshness,
@@ -270,6 +271,11 @@ export class MapDaemon implements Daemon {
       const peers = this.peers().map(({ peer }) => ({ peer, here: has, there: has }))
       const answer = { converged: true, asOf: Date.now(), durationMs: 0, peers, unlinked: [] }
       return Promise.resolve(answer)
+    },
+    convergedFleet: (): Promise<ConvergedFleet> => {
+      const laggards = [{ peer: 'p', name: '', why: 'behind', lacking: 3, missingMs: 5 }]
+      const counted = { count: this.#links.size + 1, laggards, unreached: [] }
+      return Promise.resolve({ converged: false, asOf: Date.now(), durationMs: 0, ...counted })
     },
     confirm: (): Promise<string[]> => Promise.resolve([...this.#links.keys()]),
     arrival: (_key: Uint8Array, token: string): Promise<void> => {

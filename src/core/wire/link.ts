@@ -23,6 +23,9 @@
  * | convergeAnswer  | both     | the answer, or how much is missing (`converge.ts`)                          |
  * | coverAsk        | both     | "tell me when these dots are on your disk"                                  |
  * | coverAnswer     | both     | they are (`cover.ts`)                                                       |
+ * | tourAsk         | both     | has the whole fleet converged? (`fleet-tour.ts`)                            |
+ * | tourSpread      | both     | now come to have what I have, and then those behind you                     |
+ * | tourReport      | both     | already asked; gathered; done, and who lags                                 |
  *
  * An unknown type is ignored (it is a later version's); a known one that does not decode is a protocol violation.
  */
@@ -51,6 +54,9 @@ export interface LinkBodies {
   convergeAnswer: messages.ConvergeAnswer
   coverAsk: messages.CoverAsk
   coverAnswer: messages.CoverAnswer
+  tourAsk: messages.TourAsk
+  tourSpread: messages.TourSpread
+  tourReport: messages.TourReport
 }
 
 export type LinkType = keyof LinkBodies
@@ -80,6 +86,9 @@ const CODECS: { [T in LinkType]: { byte: number; codec: Codec<LinkBodies[T]> } }
   convergeAnswer: { byte: 18, codec: messages.ConvergeAnswer.codec() },
   coverAsk: { byte: 19, codec: messages.CoverAsk.codec() },
   coverAnswer: { byte: 20, codec: messages.CoverAnswer.codec() },
+  tourAsk: { byte: 21, codec: messages.TourAsk.codec() },
+  tourSpread: { byte: 22, codec: messages.TourSpread.codec() },
+  tourReport: { byte: 23, codec: messages.TourReport.codec() },
 }
 
 const TYPE_OF_BYTE = new Map(
@@ -91,6 +100,8 @@ const LIMITS: object = {
   context: ENTRIES_MAX,
   keys: ENTRIES_MAX,
   ranges: ENTRIES_MAX,
+  members: ENTRIES_MAX,
+  laggards: ENTRIES_MAX,
   keys$: { items: ENTRIES_MAX },
 }
 

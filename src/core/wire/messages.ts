@@ -4608,3 +4608,675 @@ export namespace CoverAnswer {
     return streamMessage(buf, CoverAnswer.codec(), opts)
   }
 }
+
+export interface TourAsk {
+  tour: Uint8Array<ArrayBuffer>
+  gatherMs: number
+  withinMs: number
+}
+
+export namespace TourAsk {
+  let _codec: Codec<TourAsk>
+
+  export const codec = (): Codec<TourAsk> => {
+    if (_codec == null) {
+      _codec = message<TourAsk>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.tour != null && obj.tour.byteLength > 0)) {
+          w.uint32(10)
+          w.bytes(obj.tour)
+        }
+
+        if ((obj.gatherMs != null && obj.gatherMs !== 0)) {
+          w.uint32(16)
+          w.uint32(obj.gatherMs)
+        }
+
+        if ((obj.withinMs != null && obj.withinMs !== 0)) {
+          w.uint32(24)
+          w.uint32(obj.withinMs)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          tour: uint8ArrayAlloc(0),
+          gatherMs: 0,
+          withinMs: 0
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.tour = reader.bytes()
+              break
+            }
+            case 2: {
+              obj.gatherMs = reader.uint32()
+              break
+            }
+            case 3: {
+              obj.withinMs = reader.uint32()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.tour`,
+                value: reader.bytes()
+              }
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.gatherMs`,
+                value: reader.uint32()
+              }
+              break
+            }
+            case 3: {
+              yield {
+                field: `${prefix}.withinMs`,
+                value: reader.uint32()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface TourAskTourFieldEvent {
+    field: '$.tour'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface TourAskGatherMsFieldEvent {
+    field: '$.gatherMs'
+    value: number
+  }
+
+  export interface TourAskWithinMsFieldEvent {
+    field: '$.withinMs'
+    value: number
+  }
+
+  export function encode (obj: Partial<TourAsk>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, TourAsk.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<TourAsk>): TourAsk {
+    return decodeMessage(buf, TourAsk.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<TourAsk>): Generator<TourAskTourFieldEvent | TourAskGatherMsFieldEvent | TourAskWithinMsFieldEvent> {
+    return streamMessage(buf, TourAsk.codec(), opts)
+  }
+}
+
+export interface TourSpread {
+  tour: Uint8Array<ArrayBuffer>
+  withinMs: number
+}
+
+export namespace TourSpread {
+  let _codec: Codec<TourSpread>
+
+  export const codec = (): Codec<TourSpread> => {
+    if (_codec == null) {
+      _codec = message<TourSpread>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.tour != null && obj.tour.byteLength > 0)) {
+          w.uint32(10)
+          w.bytes(obj.tour)
+        }
+
+        if ((obj.withinMs != null && obj.withinMs !== 0)) {
+          w.uint32(16)
+          w.uint32(obj.withinMs)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          tour: uint8ArrayAlloc(0),
+          withinMs: 0
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.tour = reader.bytes()
+              break
+            }
+            case 2: {
+              obj.withinMs = reader.uint32()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.tour`,
+                value: reader.bytes()
+              }
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.withinMs`,
+                value: reader.uint32()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface TourSpreadTourFieldEvent {
+    field: '$.tour'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface TourSpreadWithinMsFieldEvent {
+    field: '$.withinMs'
+    value: number
+  }
+
+  export function encode (obj: Partial<TourSpread>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, TourSpread.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<TourSpread>): TourSpread {
+    return decodeMessage(buf, TourSpread.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<TourSpread>): Generator<TourSpreadTourFieldEvent | TourSpreadWithinMsFieldEvent> {
+    return streamMessage(buf, TourSpread.codec(), opts)
+  }
+}
+
+export interface TourPeer {
+  peer: string
+  name: string
+  why: string
+  lacking?: number
+  missingMs: number
+}
+
+export namespace TourPeer {
+  let _codec: Codec<TourPeer>
+
+  export const codec = (): Codec<TourPeer> => {
+    if (_codec == null) {
+      _codec = message<TourPeer>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.peer != null && obj.peer !== '')) {
+          w.uint32(10)
+          w.string(obj.peer)
+        }
+
+        if ((obj.name != null && obj.name !== '')) {
+          w.uint32(18)
+          w.string(obj.name)
+        }
+
+        if ((obj.why != null && obj.why !== '')) {
+          w.uint32(26)
+          w.string(obj.why)
+        }
+
+        if (obj.lacking != null) {
+          w.uint32(32)
+          w.uint64Number(obj.lacking)
+        }
+
+        if ((obj.missingMs != null && obj.missingMs !== 0)) {
+          w.uint32(40)
+          w.uint64Number(obj.missingMs)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          peer: '',
+          name: '',
+          why: '',
+          missingMs: 0
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.peer = reader.string()
+              break
+            }
+            case 2: {
+              obj.name = reader.string()
+              break
+            }
+            case 3: {
+              obj.why = reader.string()
+              break
+            }
+            case 4: {
+              obj.lacking = reader.uint64Number()
+              break
+            }
+            case 5: {
+              obj.missingMs = reader.uint64Number()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.peer`,
+                value: reader.string()
+              }
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.name`,
+                value: reader.string()
+              }
+              break
+            }
+            case 3: {
+              yield {
+                field: `${prefix}.why`,
+                value: reader.string()
+              }
+              break
+            }
+            case 4: {
+              yield {
+                field: `${prefix}.lacking`,
+                value: reader.uint64Number()
+              }
+              break
+            }
+            case 5: {
+              yield {
+                field: `${prefix}.missingMs`,
+                value: reader.uint64Number()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface TourPeerPeerFieldEvent {
+    field: '$.peer'
+    value: string
+  }
+
+  export interface TourPeerNameFieldEvent {
+    field: '$.name'
+    value: string
+  }
+
+  export interface TourPeerWhyFieldEvent {
+    field: '$.why'
+    value: string
+  }
+
+  export interface TourPeerLackingFieldEvent {
+    field: '$.lacking'
+    value: number
+  }
+
+  export interface TourPeerMissingMsFieldEvent {
+    field: '$.missingMs'
+    value: number
+  }
+
+  export function encode (obj: Partial<TourPeer>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, TourPeer.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<TourPeer>): TourPeer {
+    return decodeMessage(buf, TourPeer.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<TourPeer>): Generator<TourPeerPeerFieldEvent | TourPeerNameFieldEvent | TourPeerWhyFieldEvent | TourPeerLackingFieldEvent | TourPeerMissingMsFieldEvent> {
+    return streamMessage(buf, TourPeer.codec(), opts)
+  }
+}
+
+export interface TourReport {
+  tour: Uint8Array<ArrayBuffer>
+  step: number
+  count: number
+  members: string[]
+  laggards: TourPeer[]
+}
+
+export namespace TourReport {
+  let _codec: Codec<TourReport>
+
+  export const codec = (): Codec<TourReport> => {
+    if (_codec == null) {
+      _codec = message<TourReport>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.tour != null && obj.tour.byteLength > 0)) {
+          w.uint32(10)
+          w.bytes(obj.tour)
+        }
+
+        if ((obj.step != null && obj.step !== 0)) {
+          w.uint32(16)
+          w.uint32(obj.step)
+        }
+
+        if ((obj.count != null && obj.count !== 0)) {
+          w.uint32(24)
+          w.uint32(obj.count)
+        }
+
+        if (obj.members != null && obj.members.length > 0) {
+          for (const value of obj.members) {
+            w.uint32(34)
+            w.string(value)
+          }
+        }
+
+        if (obj.laggards != null && obj.laggards.length > 0) {
+          for (const value of obj.laggards) {
+            w.uint32(42)
+            TourPeer.codec().encode(value, w)
+          }
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          tour: uint8ArrayAlloc(0),
+          step: 0,
+          count: 0,
+          members: [],
+          laggards: []
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.tour = reader.bytes()
+              break
+            }
+            case 2: {
+              obj.step = reader.uint32()
+              break
+            }
+            case 3: {
+              obj.count = reader.uint32()
+              break
+            }
+            case 4: {
+              if (opts.limits?.members != null && obj.members.length === opts.limits.members) {
+                throw new MaxLengthError('Decode error - repeated field "members" had too many elements')
+              }
+
+              obj.members.push(reader.string())
+              break
+            }
+            case 5: {
+              if (opts.limits?.laggards != null && obj.laggards.length === opts.limits.laggards) {
+                throw new MaxLengthError('Decode error - repeated field "laggards" had too many elements')
+              }
+
+              obj.laggards.push(TourPeer.codec().decode(reader, reader.uint32(), {
+                limits: opts.limits?.laggards$
+              }))
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const obj = {
+          members: 0,
+          laggards: 0
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.tour`,
+                value: reader.bytes()
+              }
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.step`,
+                value: reader.uint32()
+              }
+              break
+            }
+            case 3: {
+              yield {
+                field: `${prefix}.count`,
+                value: reader.uint32()
+              }
+              break
+            }
+            case 4: {
+              if (opts.limits?.members != null && obj.members === opts.limits.members) {
+                throw new MaxLengthError('Streaming decode error - repeated field "members" had too many elements')
+              }
+
+              yield {
+                field: `${prefix}.members[]`,
+                index: obj.members,
+                value: reader.string()
+              }
+
+              obj.members++
+
+              break
+            }
+            case 5: {
+              if (opts.limits?.laggards != null && obj.laggards === opts.limits.laggards) {
+                throw new MaxLengthError('Streaming decode error - repeated field "laggards" had too many elements')
+              }
+
+              for (const evt of TourPeer.codec().stream(reader, reader.uint32(), `${prefix}.laggards[]`, {
+                limits: opts.limits?.laggards$
+              })) {
+                yield {
+                  ...evt,
+                  index: obj.laggards
+                }
+              }
+
+              obj.laggards++
+
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface TourReportTourFieldEvent {
+    field: '$.tour'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface TourReportStepFieldEvent {
+    field: '$.step'
+    value: number
+  }
+
+  export interface TourReportCountFieldEvent {
+    field: '$.count'
+    value: number
+  }
+
+  export interface TourReportMembersFieldEvent {
+    field: '$.members[]'
+    index: number
+    value: string
+  }
+
+  export interface TourReportLaggardsPeerFieldEvent {
+    field: '$.laggards[].peer'
+    value: string
+    index: number
+  }
+
+  export interface TourReportLaggardsNameFieldEvent {
+    field: '$.laggards[].name'
+    value: string
+    index: number
+  }
+
+  export interface TourReportLaggardsWhyFieldEvent {
+    field: '$.laggards[].why'
+    value: string
+    index: number
+  }
+
+  export interface TourReportLaggardsLackingFieldEvent {
+    field: '$.laggards[].lacking'
+    value: number
+    index: number
+  }
+
+  export interface TourReportLaggardsMissingMsFieldEvent {
+    field: '$.laggards[].missingMs'
+    value: number
+    index: number
+  }
+
+  export function encode (obj: Partial<TourReport>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, TourReport.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<TourReport>): TourReport {
+    return decodeMessage(buf, TourReport.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<TourReport>): Generator<TourReportTourFieldEvent | TourReportStepFieldEvent | TourReportCountFieldEvent | TourReportMembersFieldEvent | TourReportLaggardsPeerFieldEvent | TourReportLaggardsNameFieldEvent | TourReportLaggardsWhyFieldEvent | TourReportLaggardsLackingFieldEvent | TourReportLaggardsMissingMsFieldEvent> {
+    return streamMessage(buf, TourReport.codec(), opts)
+  }
+}
