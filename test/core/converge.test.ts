@@ -223,7 +223,7 @@ describe('converged', function () {
     const result = ask(fleet, check, a!)
     assert.equal(result.converged, false)
     assert.deepEqual(standings(result), ['node1 has-all behind'])
-    assert.equal(result.peers[0]?.there.lacking, 1)
+    assert.equal(result.peers[0]?.there.lacking, 2)
     assert.equal(b!.live.doubts().actors, 1)
   })
 
