@@ -21,6 +21,7 @@ import type { Store } from '../store/store.ts'
 
 const REOPEN_MIN_MS = 250
 const REOPEN_MAX_MS = 30_000
+const STORE_REOPENED = 'the store was opened anew'
 /** Node's timers take at most 31 bits of milliseconds. */
 const TIMER_MAX_MS = 60_000
 
@@ -350,7 +351,8 @@ export class CoreDriver {
         this.#failWaiting()
         this.#engine = engine
         this.#loss = loss ?? this.#loss
-        for (const { peer } of transport.neighbours()) this.handle({ type: 'linkUp', peer })
+        // Peers take the engine for the one that they have greeted, and would break the protocol towards the new one.
+        for (const { peer } of transport.neighbours()) transport.disconnect(peer, STORE_REOPENED, 0)
         log.info({ items: engine.replica.size }, 'the store is open again')
         return
       } catch (error) {

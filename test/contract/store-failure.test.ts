@@ -1,0 +1,151 @@
+/** A daemon whose store failed once and was opened anew, beside a peer that knew it before. */
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { pino } from 'pino'
+import type { EngineOptions } from '../../src/core/settings.ts'
+import { CoreDriver, loadEngine } from '../../src/daemon/core-driver.ts'
+import { HearsayError } from '../../src/errors.ts'
+import { createMemoryNetwork } from '../../src/net/memory-transport.ts'
+import type { Transport } from '../../src/net/transport.ts'
+import { openDataDirectory } from '../../src/store/data-dir.ts'
+import type { DataDirectory } from '../../src/store/data-dir.ts'
+import type { Store } from '../../src/store/store.ts'
+import { binary, hash, SETTINGS } from '../support/fleet.ts'
+import { Seeded } from '../support/seeded.ts'
+
+const LOG = pino({ level: 'silent' })
+const POLL_MS = 20
+/** Far more than dialling takes, and far less than a peer that broke the protocol is left alone. */
+const BACK_MS_MAX = 20_000
+
+async function until(condition: () => boolean, ms: number): Promise<boolean> {
+  const end = performance.now() + ms
+  while (!condition()) {
+    if (performance.now() > end) return false
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+  return true
+}
+
+/** A data directory whose next commit fails. */
+class Failing implements DataDirectory {
+  readonly #data: DataDirectory
+  failNext = false
+
+  constructor(data: DataDirectory) {
+    this.#data = data
+  }
+
+  get path(): string {
+    return this.#data.path
+  }
+
+  get identity(): DataDirectory['identity'] {
+    return this.#data.identity
+  }
+
+  get store(): Store {
+    const { store } = this.#data
+    if (!this.failNext) return store
+    this.failNext = false
+    const failure = new HearsayError('STORE_FAILED', 'the disk failed')
+    return {
+      load: (damaged) => store.load(damaged),
+      inspect: (...args) => store.inspect(...args),
+      sizeBytes: () => store.sizeBytes(),
+      close: () => store.close(),
+      commit: () => Promise.reject(failure),
+    }
+  }
+
+  reopenStore(): Promise<Store> {
+    return this.#data.reopenStore()
+  }
+
+  replaceStore(...args: Parameters<DataDirectory['replaceStore']>): Promise<Store> {
+    return this.#data.replaceStore(...args)
+  }
+
+  close(): Promise<void> {
+    return this.#data.close()
+  }
+}
+
+describe('after a failed commit', function () {
+  this.timeout(60_000)
+
+  const ends: (() => Promise<unknown>)[] = []
+
+  afterEach(async () => {
+    for (const end of ends.splice(0).reverse()) await end()
+  })
+
+  async function daemon(
+    peerId: string,
+    transport: Transport,
+  ): Promise<{ driver: CoreDriver; data: Failing }> {
+    const directory = await mkdtemp(path.join(tmpdir(), 'hearsay-failure-'))
+    ends.push(() => rm(directory, { recursive: true }))
+    const data = new Failing(await openDataDirectory(directory))
+    ends.push(() => data.close())
+    const options: EngineOptions = {
+      settings: SETTINGS,
+      hash,
+      random: new Seeded(peerId.charCodeAt(0)),
+      map: new Uint8Array(16),
+      peerHash: hash(new TextEncoder().encode(peerId)).slice(0, 8),
+      peerId,
+      name: peerId,
+      hasPeers: true,
+      first: true,
+    }
+    const driver = new CoreDriver(
+      {
+        data,
+        options,
+        transport,
+        log: LOG,
+        publish: () => undefined,
+        changed: () => undefined,
+        fatal: (error) => assert.fail(error),
+      },
+      await loadEngine(data, options, LOG),
+    )
+    ends.push(() => driver.stop())
+    ends.push(() => transport.close())
+    await transport.start({
+      linkUp: (peer) => driver.handle({ type: 'linkUp', peer }),
+      linkDown: (peer) => driver.handle({ type: 'linkDown', peer }),
+      message: (peer, bytes) => driver.handle({ type: 'message', peer, bytes }),
+      gossip: () => 'ignore',
+    })
+    return { driver, data }
+  }
+
+  it('a daemon and its peers get on again at once', async () => {
+    const network = createMemoryNetwork({
+      schedule: (delayMs, task) => void setTimeout(task, delayMs),
+      now: () => performance.now(),
+      random: Math.random,
+    })
+    const a = await daemon('a', network.transport('a'))
+    const b = await daemon('b', network.transport('b', { bootstrap: ['/memory/a'] }))
+    const greeted = (): boolean =>
+      a.driver.engine.links.peers.get('b')?.hello !== undefined &&
+      b.driver.engine.links.peers.get('a')?.hello !== undefined
+    assert.ok(await until(greeted, BACK_MS_MAX))
+
+    const before = a.driver.engine
+    a.data.failNext = true
+    await assert.rejects(a.driver.write([{ op: 'put', key: binary('lost') }]))
+    assert.ok(await until(() => a.driver.engine !== before, BACK_MS_MAX))
+    await a.driver.write([{ op: 'put', key: binary('key') }])
+
+    const arrived = (): boolean => b.driver.engine.replica.siblings(binary('key')).length === 1
+    assert.ok(await until(arrived, BACK_MS_MAX), 'the peer has not heard of the next write')
+    assert.equal(a.driver.engine.counters()['protocolViolations'] ?? 0, 0)
+    assert.equal(b.driver.engine.counters()['protocolViolations'] ?? 0, 0)
+  })
+})
