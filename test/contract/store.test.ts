@@ -5,6 +5,8 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { openLevelStore } from '../../src/store/level-store.ts'
 import { MemoryDisk } from '../../src/store/memory-store.ts'
+import { SimDisk } from '../support/sim-disk.ts'
+import { openSimDisk } from '../support/sim-disk-store.ts'
 import type { BreakableFixture, StoreFixture } from './store.ts'
 import { storeContract } from './store.ts'
 
@@ -23,6 +25,17 @@ async function memoryFixture(): Promise<BreakableFixture> {
     async heal() {
       disk.beforeCommit = undefined
     },
+  }
+}
+
+/** What the fleets of the simulator write to. */
+async function simulatedFixture(): Promise<BreakableFixture> {
+  const disk = new SimDisk()
+  return {
+    open: async () => openSimDisk(disk),
+    dispose: async () => undefined,
+    break: async () => void (disk.full = true),
+    heal: async () => void (disk.full = false),
   }
 }
 
@@ -57,3 +70,4 @@ async function fullDiskFixture(): Promise<BreakableFixture | { unavailable: stri
 
 storeContract('memory', { sized: false }, memoryFixture, memoryFixture)
 storeContract('level', { sized: true }, levelFixture, fullDiskFixture)
+storeContract('simulated', { sized: false }, simulatedFixture, simulatedFixture)
