@@ -123,7 +123,7 @@ export interface StoreLoss {
   at: number
   /** Whether every connected peer has given what it had since; what none of them had stays lost. */
   madeUp: boolean
-  /** Items that were written and were not there; absent when an earlier run found the loss, as is `damage`. */
+  /** Items that were written and were not there; absent where that cannot be told, or an earlier run found the loss. */
   items?: number
   /** What was found, for people. */
   damage?: string[]

@@ -361,7 +361,8 @@ class RunningDaemon implements Daemon {
     const { lossAt } = engine
     const at = loss?.at ?? lossAt
     if (at === 0) return {}
-    const found = loss === undefined ? {} : { items: loss.items, damage: [...loss.damage] }
+    const items = loss?.items === undefined ? {} : { items: loss.items }
+    const found = loss === undefined ? {} : { ...items, damage: [...loss.damage] }
     return { loss: { at, madeUp: lossAt === 0, ...found } }
   }
 

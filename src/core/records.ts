@@ -153,8 +153,8 @@ export interface Loaded {
   map: Uint8Array | undefined
   /** What is wrong with the store, for people; with damage the replica is what the module's header says of such a store. */
   damage: readonly string[]
-  /** Items that were written and are not intact, as far as the count says. */
-  itemsLost: number
+  /** Items that were written and are not intact; undefined where the count of them was lost as well. */
+  itemsLost: number | undefined
 }
 
 export interface StoreSummary {
@@ -266,7 +266,8 @@ export class Loader {
     for (const { actor, counter } of this.#items) replica.context.addRange(actor, counter, counter)
     replica.load(this.#items)
     const meta = { ...NO_META, clock: this.#meta?.meta.clock ?? 0 }
-    const itemsLost = Math.max((this.#meta?.sums.count ?? 0) - this.#intact, 0)
+    const written = this.#meta?.sums.count
+    const itemsLost = written === undefined ? undefined : Math.max(written - this.#intact, 0)
     return { replica, meta, map, damage, itemsLost }
   }
 

@@ -49,7 +49,7 @@ export interface Loss {
   /** Wall-clock milliseconds. */
   at: number
   /** Items that were written and are not there, as far as that can be told. */
-  items: number
+  items: number | undefined
   /** What was found, for people. */
   damage: readonly string[]
 }

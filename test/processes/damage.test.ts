@@ -54,7 +54,7 @@ describe('a damaged store', () => {
     await converged(daemons)
     for (const daemon of daemons) await ledger.check(daemon.client, daemon.name)
     const { store, completeness } = await a.client.status()
-    assert.ok((store.loss?.items ?? 0) > 0, 'nothing was damaged')
+    assert.ok((store.loss?.damage ?? []).length > 0, 'nothing was damaged')
     assert.equal(completeness.state, 'complete')
     // It is whole again on disk.
     await a.stop()
@@ -165,7 +165,7 @@ describe('damage to any file of a data directory', () => {
   const fleet = useFleet()
 
   // A sixth of the kinds each: `npm run damage` has them all.
-  const SEEDS = [0, 7, 11, 19, 25, 76]
+  const SEEDS = [0, 6, 11, 19, 25, 76]
 
   it('heals, or refuses the start in one line that says what to do, and no daemon loses anything', async function () {
     this.timeout(300_000)
