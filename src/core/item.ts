@@ -16,6 +16,8 @@ export const VALUE_BYTES_MAX = 16 * 1024 * 1024
 /** An envelope of the largest key, field and value, with room for fields that later versions add. */
 export const ENVELOPE_BYTES_MAX = VALUE_BYTES_MAX + 8192
 export const ACTOR_BYTES = 16
+/** Larger envelopes are kept outside of the heap, whose size is limited. */
+const ENVELOPE_TEXT_BYTES_MAX = 512
 
 const MS_MAX = 2 ** 48 - 1
 const TICK_MAX = 2 ** 16 - 1
@@ -59,9 +61,11 @@ export class Item implements Dot, Stamp {
   readonly lane1: number
   readonly lane2: number
   readonly lane3: number
-  readonly envelope: Uint8Array
+  /** A small array would take as much again for itself as for its bytes, and most items are small. */
+  readonly #envelope: string | Uint8Array
 
-  constructor(fields: WholeEnvelope, envelope: Uint8Array, hash: Uint8Array) {
+  /** `envelope`: as text when it is small; an array must not change any more. */
+  constructor(fields: WholeEnvelope, envelope: string | Uint8Array, hash: Uint8Array) {
     const { field } = fields
     this.key = toBinary(fields.key)
     this.field = field === undefined || field.length === 0 ? '' : toBinary(field)
@@ -75,7 +79,16 @@ export class Item implements Dot, Stamp {
     this.lane1 = lane(hash, 4)
     this.lane2 = lane(hash, 8)
     this.lane3 = lane(hash, 12)
-    this.envelope = envelope
+    this.#envelope = envelope
+  }
+
+  get envelopeBytes(): number {
+    return this.#envelope.length
+  }
+
+  /** Made anew from a small item; for reading. */
+  get envelope(): Uint8Array {
+    return typeof this.#envelope === 'string' ? fromBinary(this.#envelope) : this.#envelope
   }
 
   /** The value's bytes, a view into the envelope. */
@@ -102,13 +115,14 @@ export function makeRegister(item: NewItem, hash: Hash): Item {
     value: item.value as Uint8Array<ArrayBuffer>,
   }
   const envelope = Envelope.encode(fields)
-  return new Item(fields, envelope, hash(envelope))
+  const isSmall = envelope.length <= ENVELOPE_TEXT_BYTES_MAX
+  return new Item(fields, isSmall ? toBinary(envelope) : envelope, hash(envelope))
 }
 
 /**
  * Decodes an envelope that came from outside. `undefined` when it does not decode or breaks a bound of the protocol
- * (R16). Its timestamp and expiry are data and never a reason to refuse it (R11, R12). The bytes are copied, so that
- * one kept item does not keep the whole message it came in.
+ * (R16). Its timestamp and expiry are data and never a reason to refuse it (R11, R12). A kept item
+ * does not keep the message it came in.
  */
 export function decodeItem(bytes: Uint8Array, hash: Hash): Item | undefined {
   if (bytes.length > ENVELOPE_BYTES_MAX) return undefined
@@ -119,7 +133,8 @@ export function decodeItem(bytes: Uint8Array, hash: Hash): Item | undefined {
     return undefined
   }
   if (!withinBounds(fields)) return undefined
-  return new Item(fields, bytes.slice(), hash(bytes))
+  const isSmall = bytes.length <= ENVELOPE_TEXT_BYTES_MAX
+  return new Item(fields, isSmall ? toBinary(bytes) : bytes.slice(), hash(bytes))
 }
 
 function withinBounds(fields: Envelope): fields is WholeEnvelope {

@@ -134,7 +134,7 @@ export function* encodeAll(
   }
   for (const item of replica.fromDot('', 0)) {
     puts.push({ key: itemKey(item), value: itemValue(item) })
-    bytes += item.envelope.length
+    bytes += item.envelopeBytes
     if (puts.length < REWRITE_BATCH_RECORDS && bytes < REWRITE_BATCH_BYTES) continue
     yield { puts, deletes: [] }
     puts = []
@@ -390,7 +390,7 @@ function itemKey(item: Item): Uint8Array {
 }
 
 function itemValue(item: Item): Uint8Array {
-  const value = new Uint8Array(HASH_BYTES + item.envelope.length)
+  const value = new Uint8Array(HASH_BYTES + item.envelopeBytes)
   value.set(lanesToBytes([item.lane0, item.lane1, item.lane2, item.lane3]))
   value.set(item.envelope, HASH_BYTES)
   return value

@@ -53,7 +53,7 @@ export function encodeKeyState(parts: KeyStateParts, table: ActorTable): WireKey
 export function keyStateBytes(parts: KeyStateParts): number {
   const dots = parts.held.length + (parts.removed?.length ?? 0) + (parts.mutations?.length ?? 0)
   let bytes = 24 + parts.key.length + 9 * dots
-  for (const item of parts.items) bytes += item.envelope.length + 6
+  for (const item of parts.items) bytes += item.envelopeBytes + 6
   return bytes
 }
 

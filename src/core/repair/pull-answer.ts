@@ -200,14 +200,14 @@ class ChunkBuilder {
       return { key, held, items: this.#thoseThatFit(held, 0), mutations: [cause] }
     }
     const others = held.filter((item) => item !== cause)
-    return { key, held, items: [cause, ...this.#thoseThatFit(others, cause.envelope.length)] }
+    return { key, held, items: [cause, ...this.#thoseThatFit(others, cause.envelopeBytes)] }
   }
 
   #thoseThatFit(items: readonly Item[], bytesBefore: number): Item[] {
     let bytes = bytesBefore
     return items.filter((item) => {
-      if (!this.#lacks(item) || bytes + item.envelope.length > CHUNK_BYTES) return false
-      bytes += item.envelope.length
+      if (!this.#lacks(item) || bytes + item.envelopeBytes > CHUNK_BYTES) return false
+      bytes += item.envelopeBytes
       return true
     })
   }

@@ -152,8 +152,8 @@ class AnswerBuilder {
   #thoseThatFit(items: readonly Item[]): Item[] {
     let bytes = 0
     return items.filter((item, index) => {
-      if (index > 0 && bytes + item.envelope.length > ANSWER_BYTES) return false
-      bytes += item.envelope.length
+      if (index > 0 && bytes + item.envelopeBytes > ANSWER_BYTES) return false
+      bytes += item.envelopeBytes
       return true
     })
   }

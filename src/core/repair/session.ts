@@ -339,7 +339,7 @@ export class RepairSession {
     this.#receipt.itemsRemoved += applied.itemsRemoved
     if (applied.itemsAdded + applied.itemsRemoved > 0) this.#keys.add(state.key)
     const { inlineBytes } = this.#options
-    if (applied.itemsAdded > 0 && state.items.some((item) => item.envelope.length > inlineBytes)) {
+    if (applied.itemsAdded > 0 && state.items.some((item) => item.envelopeBytes > inlineBytes)) {
       this.tookLarge = true
     }
     if (state.itemsRefused > 0) {

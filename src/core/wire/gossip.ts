@@ -55,13 +55,13 @@ export function encodeGossip(
 
 function inlineItem(delta: Delta, inlineBytesMax: number): Item | undefined {
   const { item } = delta
-  return item !== undefined && item.envelope.length <= inlineBytesMax ? item : undefined
+  return item !== undefined && item.envelopeBytes <= inlineBytesMax ? item : undefined
 }
 
 /** Upper bound of what a delta adds to a payload, new actors included. */
 export function gossipSizeOf(delta: Delta, inlineBytesMax: number): number {
   const dots = delta.supersedes.length + 1
-  return 32 + dots * 32 + (inlineItem(delta, inlineBytesMax)?.envelope.length ?? 0)
+  return 32 + dots * 32 + (inlineItem(delta, inlineBytesMax)?.envelopeBytes ?? 0)
 }
 
 function toWire(delta: Delta, inlineBytesMax: number, table: ActorTable): WireDelta {
@@ -72,7 +72,7 @@ function toWire(delta: Delta, inlineBytesMax: number, table: ActorTable): WireDe
     const item = inline.envelope as Uint8Array<ArrayBuffer>
     return { item, dot: none, supersedes, announcedBytes: 0 }
   }
-  const announcedBytes = delta.item?.envelope.length ?? delta.announcedBytes
+  const announcedBytes = delta.item?.envelopeBytes ?? delta.announcedBytes
   return { item: none, dot: table.dots([delta.dot]), supersedes, announcedBytes }
 }
 
