@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import type { Failure, Stretch, StretchResult } from './batch.ts'
+import { challenge } from './challenge.ts'
 import { draw } from './draw.ts'
 import { codeHash, Ledger } from './ledger.ts'
 import { progressLine, report } from './report.ts'
@@ -39,7 +40,8 @@ const USAGE = `npm run simulate -- [options]
   --failures K     stop after so many seeds have failed (1)
   --replay SEED    run one seed and print every event
   --keep A,B,…     with --replay: only these steps
-  --calm A,B,…     with --replay: without these faults`
+  --calm A,B,…     with --replay: without these faults
+  --challenge      measure the broadcast challenge instead`
 
 interface Options {
   seeds: number
@@ -49,6 +51,7 @@ interface Options {
   ledger: string | undefined
   replay: number | undefined
   reduction: Reduction
+  challenge: boolean
 }
 
 function optionsOf(args: string[]): Options {
@@ -64,6 +67,7 @@ function optionsOf(args: string[]): Options {
       replay: text,
       keep: text,
       calm: text,
+      challenge: { type: 'boolean' },
     },
   })
   const number = (name: 'seeds' | 'from' | 'jobs' | 'failures', usual: number): number =>
@@ -79,6 +83,7 @@ function optionsOf(args: string[]): Options {
       ...(values.keep === undefined ? {} : { keep: listOf(values.keep).map(Number) }),
       calm: listOf(values.calm ?? ''),
     },
+    challenge: values.challenge === true,
   }
 }
 
@@ -195,11 +200,21 @@ function ask(worker: Worker, stretch: Stretch): Promise<StretchResult> {
   })
 }
 
+/** Fleet sizes and repair intervals (milliseconds) of the measurement. */
+const CHALLENGES: readonly (readonly [nodes: number, repairIntervalMs: number])[] = [
+  [25, 5_000],
+  [25, 30_000],
+]
+
 try {
   const options = optionsOf(process.argv.slice(2))
   const { replay: seed, reduction } = options
-  const passed = seed === undefined ? await search(options) : replay(seed, reduction)
-  process.exitCode = passed ? 0 : 1
+  if (options.challenge) {
+    for (const [nodes, intervalMs] of CHALLENGES) console.log(challenge(nodes, intervalMs))
+  } else {
+    const passed = seed === undefined ? await search(options) : replay(seed, reduction)
+    process.exitCode = passed ? 0 : 1
+  }
 } catch (error) {
   if (!(error instanceof TypeError)) throw error
   console.error(`${error.message}\n\n${USAGE}`)

@@ -7,7 +7,8 @@
  * - The mesh is kept between 4 and 12 peers, 6 wanted, at each heartbeat of a second.
  * - At each heartbeat what was published or passed on in the last four is offered by name to six peers outside the mesh, or
  *   a quarter of them if that is more; who lacks it asks for it.
- * - Payloads of 512 bytes and more are not passed on to who has said already that it has them.
+ * - Payloads of 512 bytes and more are not passed on to who has said already that it has them. Who passes nothing on
+ *   does not say so.
  *
  * A hop may lose, double, delay and so reorder a payload. A second copy that was doubled gets past the memory of what was
  * seen, as one does that comes much later.
@@ -57,6 +58,8 @@ interface Subscriber {
   /** What may be offered, with the heartbeats that are left for it. */
   cache: Map<number, { payload: Payload; offers: number }>
   beating: boolean
+  /** Whether the latest payload was passed on: who does not, tells nobody what it has. */
+  forwards: boolean
   random: Seeded
 }
 
@@ -78,7 +81,13 @@ export class SimGossip {
   started(node: SimNode): void {
     const random = new Seeded(this.#host.seed, `mesh ${node.index} ${node.run}`)
     const fresh = { mesh: new Set<SimNode>(), seen: new Map<number, number>() }
-    this.#subscribers.set(node, { ...fresh, cache: new Map(), beating: false, random })
+    this.#subscribers.set(node, {
+      ...fresh,
+      cache: new Map(),
+      beating: false,
+      forwards: false,
+      random,
+    })
     for (const other of this.#subscribers.values()) other.mesh.delete(node)
   }
 
@@ -137,6 +146,7 @@ export class SimGossip {
     const verdict = this.#host.take(node, payload)
     if (!first) return
     this.deliveries++
+    this.#of(node).forwards = verdict === 'forward'
     if (verdict !== 'forward') return
     this.#keep(node, payload)
     for (const to of this.#of(node).mesh) {
@@ -148,7 +158,7 @@ export class SimGossip {
     if (payload.bytes.length < DONT_WANT_BYTES_MIN) return false
     const subscriber = this.#of(node)
     const since = subscriber.seen.get(payload.id)
-    if (since === undefined || !subscriber.mesh.has(toldTo)) return false
+    if (since === undefined || !subscriber.forwards || !subscriber.mesh.has(toldTo)) return false
     return this.#host.time - since >= this.#host.faults.gossipDelay[0]
   }
 
