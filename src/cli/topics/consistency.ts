@@ -19,7 +19,8 @@ WHAT YOU CAN RELY ON
              know of each other are both kept, as siblings ("hearsay help
              siblings").
   Own reads  On one daemon a read shows every write that this daemon has
-             acknowledged. On another daemon it may come a moment later.
+             acknowledged. On another daemon it may come a moment later; "get
+             --after TOKEN" waits there for the write that gave the token.
   Equal      Two daemons that have seen the same changes show the same winner
              for every key, in whatever order the changes arrived.
 
@@ -43,9 +44,19 @@ WHAT YOU CANNOT RELY ON
              leaders here: no timestamp and no version token makes that safe.
   The latest A read may miss what another machine wrote a moment ago. "hearsay
              status" says by how much this daemon is behind its peers.
+             "get --max-staleness 0" answers only when it is shown to miss
+             nothing that a known peer had when you asked.
   Absence    A key that is absent may only not have arrived yet. Every answer
              says whether this daemon is complete ("hearsay help
              completeness").
+
+WHEN YOU WANT TO BE SURE
+
+  put --wait N        done when N other daemons have it on their disks. If they
+                      are too few in time (exit code 5), it is written here all
+                      the same, and goes on to the others.
+  converged           yes when all that was written before you asked is on every
+                      linked daemon; --fleet: on every one that can be reached.
 
 WHEN A WRITE CAN STILL BE LOST
 

@@ -330,7 +330,12 @@ export class RepairSession {
 
   /** Dots of the key whose items did not come. */
   #takeKey(change: Change, state: KeyState, isSaidDead: KeyStateJudge['isDead']): Dot[] {
-    const isDead = (dot: Dot): boolean => isSaidDead(dot) && this.#believes(change, dot.actor)
+    const isDead = (dot: Dot): boolean => {
+      if (!isSaidDead(dot)) return false
+      const believes = this.#believes(change, dot.actor)
+      if (!believes) this.#leftOpen = true
+      return believes
+    }
     const mayEmpty: KeyStateJudge['mayEmpty'] = (key, items) => this.#host.mayEmpty(key, items)
     const applied = applyKeyState(change, state, { isDead, mayEmpty })
     this.#twins.push(...applied.twins)
