@@ -294,7 +294,11 @@ export class FleetTours {
   }
 
   #lag(tour: Tour, laggard: Laggard): void {
-    if (tour.laggards.length < LAGGARDS_MAX) tour.laggards.push(laggard)
+    // Whoever is silent is so to all of its neighbours.
+    const isKnown = tour.laggards.some(
+      ({ peer, why }) => peer === laggard.peer && why === laggard.why,
+    )
+    if (!isKnown && tour.laggards.length < LAGGARDS_MAX) tour.laggards.push(laggard)
   }
 
   #laggard(who: { peer: string; name: string }, behind: Peer, why: Standing): Laggard {

@@ -87,6 +87,15 @@ describe('converged, of a whole fleet', function () {
     assert.equal(result.count, 4)
   })
 
+  it('names once who is silent to all of its neighbours', () => {
+    const world = new World({ topology: () => true })
+    const { nodes } = world.fleet
+    world.fleet.stop(nodes[4]!)
+    const result = world.ask(nodes[0]!)
+    assert.deepEqual(whys(result), [`${nodes[4]!.id} no-answer`])
+    assert.equal(result.count, 5)
+  })
+
   it('says no of a link that is lost while the question travels', () => {
     const world = new World()
     const { fleet } = world
