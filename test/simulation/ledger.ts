@@ -17,7 +17,11 @@ interface Line extends Stretch {
   tally: Tally
 }
 
-const CODE_DIRECTORIES = ['src/core', 'test/support', 'test/simulation']
+const CORE = 'src/core'
+const CODE_DIRECTORIES = [CORE, 'test/support', 'test/simulation']
+/** What decides what a seed does; tests, and tools around the simulator, do not. */
+const SIMULATOR_FILES =
+  /^(?:sim-|fleet|facts|batch-account|check-failure|draw|event-|faulty-|quick-|run|scenario|seeded)/
 const CODE_CHARACTERS = 16
 
 /** Hash of the compiled code; `root` is the directory of the build. */
@@ -26,14 +30,7 @@ export function codeHash(root: string): string {
   for (const directory of CODE_DIRECTORIES) {
     const names = readdirSync(path.join(root, directory), { recursive: true }).map(String)
     for (const name of names.filter((one) => one.endsWith('.js')).sort()) {
-      // Tools around the simulator and tests do not change what a seed does.
-      if (
-        directory !== 'src/core' &&
-        !/^(?:sim-|fleet|facts|batch-account|draw|run|scenario|seeded|event|quick|faulty)/.test(
-          name,
-        )
-      )
-        continue
+      if (directory !== CORE && !SIMULATOR_FILES.test(name)) continue
       hash.update(name).update(readFileSync(path.join(root, directory, name)))
     }
   }
@@ -51,7 +48,9 @@ export class Ledger {
     this.#file = file
     this.#code = code
     if (file === undefined || !existsSync(file)) return
-    for (const text of readFileSync(file, 'utf8').split('\n')) this.#read(text)
+    const lines = readFileSync(file, 'utf8').split('\n')
+    for (const text of lines) this.#read(text)
+    if (lines.at(-1) !== '') appendFileSync(file, '\n')
   }
 
   /** A line that was cut short when the search was killed is left out. */
