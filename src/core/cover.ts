@@ -185,9 +185,10 @@ export class Cover {
   }
 
   #settle(isOver: (wait: Wait) => boolean, covered: boolean): void {
-    const over = this.#waits.filter(isOver)
-    if (over.length === 0) return
-    this.#waits = this.#waits.filter((wait) => !over.includes(wait))
+    const over: Wait[] = []
+    const open: Wait[] = []
+    for (const wait of this.#waits) (isOver(wait) ? over : open).push(wait)
+    this.#waits = open
     for (const wait of over) wait.done(covered)
   }
 

@@ -46,7 +46,14 @@ const TOUR_BYTES = 8
 
 export function fuzzTargets(): Target[] {
   const links = [...linkSamples()].map(([type, samples]) => linkTarget(type, samples))
-  return [...links, gossipTarget(), itemTarget(), recordTarget(), ...textTargets(), tokenTarget()]
+  return [
+    ...links,
+    gossipTarget(),
+    itemTarget(),
+    recordTarget(),
+    ...textTargets(),
+    ...tokenTargets(),
+  ]
 }
 
 function linkTarget(type: LinkType, samples: Uint8Array[]): Target {
@@ -238,23 +245,33 @@ function textTargets(): Target[] {
   }))
 }
 
-/** Inputs are what a token seals: without a right checksum nothing behind it would ever be reached. */
-function tokenTarget(): Target {
+function tokenTargets(): Target[] {
   const dots = [1, 300, 2 ** 40].map((counter) => ({ actor: 'a'.repeat(16), counter }))
-  const samples = [dots, []].map((some) => {
-    return Buffer.from(encodeToken(KEY, some), 'base64url').subarray(TOKEN_SEAL_BYTES)
+  const [made, ...gone] = dots
+  const reads = [encodeToken(KEY, dots), encodeToken(KEY, [])]
+  const deletes = [
+    encodeToken(KEY, dots, { made: made!, gone }),
+    encodeToken(KEY, [], { made: made!, gone: [] }),
+  ]
+  return [
+    { name: 'version token', tokens: reads },
+    { name: 'version token of a delete', tokens: deletes },
+  ].map(({ name, tokens }) => {
+    const whole = tokens.map((token) => Buffer.from(token, 'base64url'))
+    const format = whole[0]![0]!
+    return {
+      name,
+      samples: whole.map((bytes) => bytes.subarray(TOKEN_SEAL_BYTES)),
+      mutate: mutateBytes,
+      run: (input: Uint8Array) => !refuses(() => decodeToken(KEY, sealed(format, input))),
+    }
   })
-  return {
-    name: 'version token',
-    samples,
-    mutate: mutateBytes,
-    run: (input) => !refuses(() => decodeToken(KEY, sealed(input))),
-  }
 }
 
-function sealed(payload: Uint8Array): string {
+/** Inputs are what a token seals: without a right checksum nothing behind it would ever be reached. */
+function sealed(format: number, payload: Uint8Array): string {
   const checksum = createHash('sha256').update(`${KEY}\0`).update(payload).digest().subarray(0, 4)
-  return Buffer.concat([Uint8Array.of(1), checksum, payload]).toString('base64url')
+  return Buffer.concat([Uint8Array.of(format), checksum, payload]).toString('base64url')
 }
 
 /** A refusal is one of ours; anything else that is thrown is a defect. */
