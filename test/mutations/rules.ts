@@ -47,7 +47,7 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     name: 'R3 missing',
     what: 'a range is taken whole although an item of it did not come',
     file: 'repair/session.js',
-    find: `without(believed, missing)`,
+    find: `without(range, missing)`,
     replace: `without(believed, new Set())`,
   },
   {
@@ -199,14 +199,5 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
         return 'malformed';`,
     replace: `    catch (error) {
         throw error;`,
-  },
-  {
-    name: 'R16 behind',
-    what: 'an item that does not decode keeps the rest of its chunk from arriving',
-    file: 'repair/key-state.js',
-    find: `    const items = decoded.filter((item) => item?.key === key);`,
-    replace: `    const items = decoded.filter((item) => item?.key === key);
-    if (items.length < decoded.length)
-        return undefined;`,
   },
 ]

@@ -7,13 +7,15 @@ import type { CoreSettings } from '../../src/core/settings.ts'
 import { CALM, SETTINGS } from '../support/fleet.ts'
 import type { Faults } from '../support/fleet.ts'
 import { Seeded } from '../support/seeded.ts'
-import { TOPOLOGIES, WORKLOADS } from './scenario.ts'
+import { FORGETS, TOPOLOGIES, WORKLOADS } from './scenario.ts'
 import type { Action, FaultKind, Op, Scenario, Step, World } from './scenario.ts'
 
 /** One heavy world in so many. */
 export const HEAVY_EVERY = 500
 const DAY_MS = 86_400_000
 const TEN_YEARS_MS = 10 * 365 * DAY_MS
+/** Short, so that what is held back is applied within a run, and longer than any memory stays broken. */
+const REMOVAL_HOLD_MS = 60_000
 
 /** Each with its weight. */
 const KINDS: readonly (readonly [FaultKind, number])[] = [
@@ -50,7 +52,24 @@ const KINDS: readonly (readonly [FaultKind, number])[] = [
   ['record flipped', 1.5],
   ['process put back', 1],
   ['flipped bit in memory', 1],
+  ['items lost in memory', 1],
 ]
+
+/** A replica that lacks something must not hear of it from one that has forgotten it: it would be a second one. */
+const BESIDE_FORGETTING: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  FORGETS,
+  'loss',
+  'duplication',
+  'late gossip',
+  'slow links',
+  'cut in message',
+  'bandwidth',
+  'partition',
+  'one way',
+  'flapping',
+  'version ahead',
+  'slow disk',
+])
 
 export function draw(seed: number): Scenario {
   const random = new Seeded(seed, 'scenario')
@@ -63,7 +82,10 @@ export function draw(seed: number): Scenario {
 function drawWorld(random: Seeded): World {
   const kinds = drawKinds(random)
   const nodes = random.pick([2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, random.int(6, 9)])
-  const workload = random.pick([...WORKLOADS, 'uniform', 'hot key', 'put put delete'] as const)
+  const drawn = random.pick([...WORKLOADS, 'uniform', 'hot key', 'put put delete'] as const)
+  // A hundredth of very many keys may go on anybody's word.
+  const forgets = kinds.includes(FORGETS)
+  const workload = forgets && drawn === 'imports' ? 'uniform' : drawn
   const joins = kinds.includes('mass join') || kinds.includes('joins empty')
   // Whoever leaves must not take a part of the fleet with it.
   const leaves = kinds.includes('never returns')
@@ -73,7 +95,7 @@ function drawWorld(random: Seeded): World {
     joiners: joins ? (kinds.includes('mass join') ? random.int(1, nodes - 1) : 1) : 0,
     topology: leaves || random.chance(0.8) ? 'full' : random.pick(TOPOLOGIES),
     workload,
-    settings: drawSettings(random, workload),
+    settings: drawSettings(random, workload, forgets),
     faults: drawFaults(random, kinds),
     skewMs: kinds.includes('skew') ? random.pick([2_000, 60_000, 600_000]) : 0,
     closedActors: random.chance(0.01) ? random.int(250, 700) : 0,
@@ -109,7 +131,7 @@ function drawKinds(random: Seeded): FaultKind[] {
     const drawn = KINDS.find(([, weight]) => (at -= weight) < 0)
     kinds.add(drawn?.[0] ?? 'crash')
   }
-  return [...kinds]
+  return kinds.has(FORGETS) ? [...kinds].filter((kind) => BESIDE_FORGETTING.has(kind)) : [...kinds]
 }
 
 function drawFaults(random: Seeded, kinds: readonly FaultKind[]): Faults {
@@ -133,7 +155,7 @@ function drawFaults(random: Seeded, kinds: readonly FaultKind[]): Faults {
 }
 
 /** Mostly what ships; now and then bounds so low that everything runs into them. */
-function drawSettings(random: Seeded, workload: World['workload']): CoreSettings {
+function drawSettings(random: Seeded, workload: World['workload'], forgets: boolean): CoreSettings {
   const seldom = (values: readonly number[], usual: number): number =>
     random.chance(0.12) ? random.pick(values) : usual
   const { repair, limits } = SETTINGS
@@ -146,8 +168,8 @@ function drawSettings(random: Seeded, workload: World['workload']): CoreSettings
       windowBytes: seldom([1, 2_000, 100_000], repair.windowBytes),
       sessionsMax: seldom([1, 2], repair.sessionsMax),
       bytesPerSecond: seldom([2_000, 20_000], repair.bytesPerSecond),
-      removalsMax: seldom([1, 3], repair.removalsMax),
-      removalHold: random.pick([5_000, 30_000, 60_000]),
+      removalsMax: forgets ? 0 : seldom([1, 3], repair.removalsMax),
+      removalHold: forgets ? REMOVAL_HOLD_MS : random.pick([5_000, 30_000, 60_000]),
     },
     gossip: { inlineBytes: workload === 'large values' ? random.pick([30, 300, 16_384]) : 16_384 },
     limits: {
@@ -384,6 +406,13 @@ class StepList {
         }))
       case 'process put back':
         return some(() => ({ do: 'putBack', node: this.#node(), downMs: this.#downMs() }))
+      case 'items lost in memory':
+        // One only, and for a shorter time than its word is held back for.
+        return this.#add(this.#at(), {
+          do: 'loseItems',
+          node: this.#node(),
+          ms: random.int(1, REMOVAL_HOLD_MS / 2),
+        })
       case 'flipped bit in memory':
         // One only: what two peers claim is believed.
         return this.#add(this.#at(), {

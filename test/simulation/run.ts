@@ -4,6 +4,7 @@
  */
 import { toBinary } from '../../src/core/bytes.ts'
 import { Change } from '../../src/core/change.ts'
+import type { Engine } from '../../src/core/engine.ts'
 import type { Dot } from '../../src/core/item.ts'
 import * as intervals from '../../src/core/intervals.ts'
 import { encodeBatch } from '../../src/core/records.ts'
@@ -15,6 +16,7 @@ import type { SimNode } from '../support/fleet.ts'
 import { FleetChecks } from '../support/fleet-checks.ts'
 import { Seeded } from '../support/seeded.ts'
 import type { DiskImage } from '../support/sim-disk.ts'
+import { FORGETS } from './scenario.ts'
 import type { Action, Op, Scenario, Step, World } from './scenario.ts'
 
 /**
@@ -199,6 +201,8 @@ export class Run {
         return this.#replaceDisk(nodes[action.node]!, undefined, action.downMs)
       case 'putBack':
         return this.#putBack(step.id, nodes[action.node]!, action.downMs)
+      case 'loseItems':
+        return this.#loseItems(nodes[action.node]!, action.ms)
       case 'flipContext':
         return this.#flipContext(step.id, nodes[action.node]!, action.bit, action.ms)
       case 'damage':
@@ -219,10 +223,13 @@ export class Run {
 
   #write(id: number, node: SimNode, ops: readonly Op[]): void {
     if (node.engine === undefined) return
+    // What has forgotten a value and writes its key anew tells others that this is all there is, and nothing guards that.
+    const forgets = this.#scenario.world.kinds.includes(FORGETS)
+    if (forgets && node.broken) return
     const random = new Seeded(this.#scenario.seed, `step ${id}`)
     const { wall } = this.fleet.now(node)
     const mutations = ops.map(({ op, key, bytes, ttl, token }): LocalMutation => {
-      const observed = token === undefined ? undefined : this.#tokens.get(token)
+      const observed = token === undefined || forgets ? undefined : this.#tokens.get(token)
       const target = { key: keyOf(key), ...(observed === undefined ? {} : { observed }) }
       if (op === 'delete') return { op, ...target }
       const expiry = ttl === 0 ? 0 : Math.max(wall + ttl, 1)
@@ -297,8 +304,27 @@ export class Run {
     })
   }
 
+  #loseItems(node: SimNode, ms: number): void {
+    if (!node.awake || node.broken) return
+    const { replica } = node.live
+    // Whoever lacks something would learn from it that it is gone, and bear witness.
+    const others = this.fleet.nodes.filter((other) => other !== node && !other.gone)
+    if (others.some(({ engine }) => engine === undefined || !coversAll(engine, replica))) return
+    node.broken = true
+    for (const item of Array.from(replica.fromDot('', 0))) replica.remove(item)
+    const mend = (): void => {
+      if (!node.broken || node.gone) return
+      if (node.engine !== undefined) this.fleet.crash(node)
+      node.broken = false
+      this.checks.diskLost(node)
+      this.fleet.restart(node)
+    }
+    this.#mends.push(mend)
+    this.#later(ms, mend)
+  }
+
   #flipContext(id: number, node: SimNode, bit: number, ms: number): void {
-    if (!node.awake) return
+    if (!node.awake || node.broken) return
     const random = new Seeded(this.#scenario.seed, `step ${id}`)
     // Not its own: who tells of itself is believed, and gives its actor up when it sees what it never wrote.
     const own = this.fleet.peerHashOf(node)
@@ -386,6 +412,13 @@ export class Run {
 function headOnDisk(node: SimNode, actor: string): number {
   const record = node.disk.image().get(`c${actor}`)
   return record === undefined ? 0 : intervals.head(intervals.decodeIntervals(record) ?? [])
+}
+
+function coversAll({ replica }: Engine, { context }: Replica): boolean {
+  for (const [actor, seen] of context) {
+    if (intervals.subtract(seen, replica.context.get(actor)).length > 0) return false
+  }
+  return true
 }
 
 function keyOf(key: number): string {

@@ -69,6 +69,10 @@ export type FaultKind =
   | 'record flipped'
   | 'process put back'
   | 'flipped bit in memory'
+  | 'items lost in memory'
+
+/** One replica loses every item in memory and goes on telling its context. */
+export const FORGETS = 'items lost in memory' satisfies FaultKind
 
 export interface Op {
   op: 'put' | 'delete'
@@ -109,6 +113,8 @@ export type Action =
   /** Puts the process back to where its latest run began, disk and randomness too. */
   | { do: 'putBack'; node: number; downMs: number }
   /** The context in the node's memory claims dots that nobody made; after `ms` the process is started again. */
+  /** Its memory loses every item, and its context does not; so long, then it starts anew from its disk. */
+  | { do: 'loseItems'; node: number; ms: number }
   | { do: 'flipContext'; node: number; bit: number; ms: number }
   | { do: 'damage'; node: number; how: 'lose' | 'flip'; records: number; downMs: number }
 

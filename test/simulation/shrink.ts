@@ -20,7 +20,13 @@ const CALMING: Record<string, (world: World) => Partial<World>> = {
   skew: () => ({ skewMs: 0 }),
   topology: () => ({ topology: 'full' }),
   actors: () => ({ closedActors: 0 }),
-  settings: ({ settings }) => ({ settings: { ...SETTINGS, expiry: settings.expiry } }),
+  settings: ({ settings }) => ({
+    settings: {
+      ...SETTINGS,
+      repair: { ...SETTINGS.repair, removalsMax: settings.repair.removalsMax },
+      expiry: settings.expiry,
+    },
+  }),
 }
 
 /** What to take from a drawn scenario: the steps to keep (all when absent), and what to calm. */

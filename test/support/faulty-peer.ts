@@ -3,10 +3,11 @@
  *
  * The transport authenticates every byte, so what is corrupted on the way ends the connection. Corrupted messages come from
  * a peer whose memory or code is broken, and nothing tells a lie that is well formed from the truth. So what is sent here
- * instead of a message is always malformed, and must be refused, whole, and healed.
+ * instead of a message is always malformed, and must be refused and healed: whole, or, where only an item in it does not
+ * decode, without that item.
  */
 import { decodeGossip } from '../../src/core/wire/gossip.ts'
-import { decodeLink } from '../../src/core/wire/link.ts'
+import { decodeLink, encodeLink } from '../../src/core/wire/link.ts'
 import { quickHash } from './quick-hash.ts'
 import type { Seeded } from './seeded.ts'
 
@@ -15,12 +16,29 @@ const TRIES = 8
 const UNKNOWN_FIELD = [0xa2, 0x06, 0x02, 0x07, 0x07]
 
 export function mangleLink(bytes: Uint8Array, random: Seeded): Uint8Array {
+  const spoiled = random.chance(0.5) ? spoilItem(bytes, random) : undefined
+  if (spoiled !== undefined) return spoiled
   for (let i = 0; i < TRIES; i++) {
     const mangled = mangle(bytes, random)
     if (decodeLink(mangled) === 'malformed') return mangled
   }
   // A digest that ends in the middle of a varint.
   return Uint8Array.of(3, 0x08, 0x80)
+}
+
+/** The message with one item cut short; undefined where it has none. */
+function spoilItem(bytes: Uint8Array, random: Seeded): Uint8Array | undefined {
+  const message = decodeLink(bytes)
+  if (typeof message === 'string') return undefined
+  if (message.type !== 'chunk' && message.type !== 'resolved') return undefined
+  const keys = message.body.keys.filter(({ items }) => items.length > 0)
+  if (keys.length === 0) return undefined
+  const { items } = random.pick(keys)
+  const at = random.int(0, items.length - 1)
+  items[at] = items[at]!.slice(0, random.int(0, 15))
+  return message.type === 'chunk'
+    ? encodeLink('chunk', message.body)
+    : encodeLink('resolved', message.body)
 }
 
 export function mangleGossip(bytes: Uint8Array, random: Seeded): Uint8Array {

@@ -10,6 +10,7 @@
  * - durable first: a context never covers a mutation that is not durable at its origin (R6)
  * - growth: contexts only grow
  * - memory: what is in memory afterwards is what was stored
+ * - survivors: a key that a put replaced does not vanish before the item of that put has come (R5)
  *
  * At every answer to a client: the write is durable; a put is held, and what it superseded is not.
  *
@@ -73,6 +74,8 @@ export class FleetChecks implements Observer {
   readonly #lostDisks = new Set<SimNode>()
   /** Actors whose dots were given out twice. */
   readonly #twins = new Set<string>()
+  /** Keys that a client ever asked to delete. */
+  readonly #deletedKeys = new Set<string>()
   /** Those that got two contents; whether somebody has said so. */
   readonly #conflicts = new Set<Fact>()
   #conflictTold = false
@@ -169,7 +172,10 @@ export class FleetChecks implements Observer {
   before(node: SimNode, event: CoreEvent): void {
     const account = this.#account(node)
     account.wallMax = Math.max(account.wallMax, this.#fleet.now(node).wall)
-    if (event.type === 'write') account.pending.set(event.id, event.mutations)
+    if (event.type === 'write') {
+      account.pending.set(event.id, event.mutations)
+      for (const { op, key } of event.mutations) if (op === 'delete') this.#deletedKeys.add(key)
+    }
   }
 
   after(node: SimNode, event: CoreEvent, effects: readonly CoreEffect[]): void {
@@ -327,6 +333,23 @@ export class FleetChecks implements Observer {
     )
   }
 
+  /** Of an item that is gone and left nothing under a key that nobody ever deleted: what replaced it must have come. */
+  #checkSurvivors(node: SimNode, dot: Dot): void {
+    const fact = this.facts.get(dot)
+    if (fact?.item === undefined || fact.item.expiry !== 0) return
+    const { key } = fact.item
+    if (this.#deletedKeys.has(key) || node.broken || this.#twins.has(fact.actor)) return
+    const { replica } = node.live
+    if (replica.siblings(key).length > 0) return
+    const replacedBy = fact.goneBy?.map((by) => this.facts.get(by)) ?? []
+    const missing = replacedBy.some(
+      (by) => by !== undefined && !by.dead && !replica.context.covers(by.actor, by.counter),
+    )
+    check(!missing, 'survivors', () => {
+      return `${node.id} has nothing under ${key}: ${short(fact)} is gone, and what replaced it has not come`
+    })
+  }
+
   #known(node: SimNode, dot: Dot): Fact {
     const fact = this.facts.get(dot)
     check(fact !== undefined, 'invented', () => `${node.id} stores ${short(dot)} out of nowhere`)
@@ -358,6 +381,7 @@ export class FleetChecks implements Observer {
     for (const dot of batch.deletes) {
       const held = replica.held(dot.actor, dot.counter) !== undefined
       check(!held, 'memory', () => `${node.id} holds ${short(dot)}, which it removed on disk`)
+      this.#checkSurvivors(node, dot)
     }
     for (const number of account.summaries.keys()) {
       if (number < node.disk.durable) account.summaries.delete(number)

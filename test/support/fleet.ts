@@ -18,6 +18,7 @@ import type { CoreSettings, EngineOptions, Now } from '../../src/core/settings.t
 import { decodeGossip } from '../../src/core/wire/gossip.ts'
 import { decodeLink } from '../../src/core/wire/link.ts'
 import type { LocalMutation } from '../../src/core/writes.ts'
+import { CheckFailure } from './check-failure.ts'
 import { EventHash } from './event-hash.ts'
 import { EventQueue } from './event-queue.ts'
 import { mangleGossip, mangleLink, ofLaterVersion } from './faulty-peer.ts'
@@ -375,10 +376,20 @@ export class Fleet implements NetworkHost, GossipHost {
     this.#hash.numbers(this.time, node.index, EVENT_CODES[event.type])
     this.note(() => `${node.id} ${describe(event)}`)
     for (const observer of this.observers) observer.before?.(node, event)
-    const effects = engine.handle(event, this.now(node))
+    const effects = this.#handle(node, engine, event)
     for (const observer of this.observers) observer.after?.(node, event, effects)
     for (const effect of effects) this.#perform(node, effect)
     if (node.engine === engine) this.#arm(node)
+  }
+
+  /** Whatever comes, the core takes it. */
+  #handle(node: SimNode, engine: Engine, event: CoreEvent): CoreEffect[] {
+    try {
+      return engine.handle(event, this.now(node))
+    } catch (error) {
+      const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      throw new CheckFailure('no crash', `${node.id} at ${describe(event)}: ${what}`)
+    }
   }
 
   #arm(node: SimNode): void {
