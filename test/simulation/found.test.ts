@@ -75,6 +75,13 @@ const FOUND: [title: string, found: Scenario][] = [
       ],
     ),
   ],
+  [
+    'a process that was put back, and whose other content of a dot has expired, is told of it (R14)',
+    scenario(5125, { nodes: 3, endMs: 120_000 }, [
+      [2, 1, write(2, { op: 'put', key: 1, bytes: 4, ttl: 4_951 })],
+      [6, 45_651, { do: 'putBack', node: 2, downMs: 1 }],
+    ]),
+  ],
 ]
 
 describe('found by the simulator', function () {

@@ -401,7 +401,9 @@ export class Run {
   #checkLasting(): void {
     if (new Seeded(this.#scenario.seed, 'lasting').chance(0.75)) return
     const { fleet, checks } = this
-    fleet.pass(2 * fleet.settings.repair.interval)
+    // Gossip that was under way when all healed may bring what its writer lost since, and everybody must get it then.
+    const late = this.#scenario.world.faults.gossipDelay[1]
+    fleet.pass(late + 2 * fleet.settings.repair.interval)
     // What was broadcast late may have come this very moment, and be on its way to the disk.
     const lasts = fleet.until(() => checks.difference() === undefined, IDLE_MS)
     check(lasts, 'agreement', () => `it does not last\n${checks.difference()}`)
