@@ -90,7 +90,8 @@ describe('keep-alive', function () {
     const [b, c] = [await world.peer('b', asksNobody), await world.peer('c', asksNobody)]
     const a = await world.peer('a', { tuning })
     const [talking, quiet] = [await Proxy.start(b.address), await Proxy.start(c.address)]
-    const talk = setInterval(() => b.transport.send(a.self, 'control', Uint8Array.of(1)), 100)
+    // Often enough to count as fresh, and so seldom that acknowledging it takes fewer bytes than pings.
+    const talk = setInterval(() => b.transport.send(a.self, 'control', Uint8Array.of(1)), 400)
     try {
       await a.transport.connect(talking.address)
       await a.transport.connect(quiet.address)
@@ -99,14 +100,14 @@ describe('keep-alive', function () {
         await until('pings', () => proxy.bytesToTarget > from + bytes)
       }
       // By then what a new link brings about has passed.
-      await pings(quiet, 3_000)
+      await pings(quiet, 600)
       const [before, beforeQuiet] = [talking.bytesToTarget, quiet.bytesToTarget]
-      await pings(quiet, 6_000)
+      await pings(quiet, 1_200)
       const asked = (talking.bytesToTarget - before) / (quiet.bytesToTarget - beforeQuiet)
       // What is received is acknowledged, in fewer bytes than a ping takes; a machine that stalls lets a ping through.
       assert.ok(asked < 0.7, `${asked} of the bytes to the silent one`)
       clearInterval(talk)
-      await pings(talking, 1_000)
+      await pings(talking, 500)
     } finally {
       clearInterval(talk)
       await talking.close()
