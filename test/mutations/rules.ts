@@ -47,8 +47,8 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     name: 'R3 missing',
     what: 'a range is taken whole although an item of it did not come',
     file: 'repair/session.js',
-    find: `without(range, missing)`,
-    replace: `without(believed, new Set())`,
+    find: `of without(range, missing))`,
+    replace: `of without(range, new Set()))`,
   },
   {
     name: 'R4',
