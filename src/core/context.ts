@@ -84,6 +84,14 @@ export abstract class ContextView implements Iterable<[ActorId, Intervals]> {
     return head === 0 ? intervals.EMPTY : [1, head]
   }
 
+  /** Whether every dot of another context is in this one. */
+  includes(other: ContextView): boolean {
+    for (const [actor, seen] of other) {
+      if (intervals.subtract(seen, this.get(actor)).length > 0) return false
+    }
+    return true
+  }
+
   /** Every actor once, by bucket, in no stated order within one. The context must not change meanwhile. */
   *[Symbol.iterator](): Generator<[ActorId, Intervals], undefined> {
     for (let bucket = 0; bucket < BUCKETS; bucket++) yield* this.bucket(bucket)

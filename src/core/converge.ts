@@ -23,6 +23,7 @@ import type { Proofs } from './proofs.ts'
 import type { Replica } from './replica.ts'
 import type { Now } from './settings.ts'
 import type { LinkBodies, LinkType } from './wire/link.ts'
+import { barrier } from './work.ts'
 import type { Work } from './work.ts'
 
 /** Questions of operators at a time: they are cheap together, since those of one moment share their sessions. */
@@ -280,7 +281,7 @@ export class Converge {
 
   /** Calls back when all that this replica has now would survive the loss of power. */
   #durably(done: (committed: boolean) => void): void {
-    this.#host.submit({ bytes: 0, durable: true, run: (change) => change.touch(), done })
+    this.#host.submit(barrier(done))
   }
 }
 

@@ -18,6 +18,7 @@ import type { Replica } from './replica.ts'
 import type { Now } from './settings.ts'
 import { ActorTable, decodeActors, decodeDots } from './wire/dots.ts'
 import type { LinkBodies, LinkType } from './wire/link.ts'
+import { barrier } from './work.ts'
 import type { Work } from './work.ts'
 
 /** Clients that wait at a time, and asks of one peer; past it a client is refused, and a peer hears nothing. */
@@ -143,15 +144,11 @@ export class Cover {
   }
 
   #answerWhenDurable(peer: Peer, id: number): void {
-    this.#host.submit({
-      bytes: 0,
-      durable: true,
-      run: (change) => change.touch(),
-      done: (committed) => {
-        if (!committed || this.#host.peers.get(peer.id) !== peer) return
-        this.#host.send(peer, 'coverAnswer', { id })
-      },
-    })
+    const done = (committed: boolean): void => {
+      if (!committed || this.#host.peers.get(peer.id) !== peer) return
+      this.#host.send(peer, 'coverAnswer', { id })
+    }
+    this.#host.submit(barrier(done))
   }
 
   // Waiting.

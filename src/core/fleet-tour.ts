@@ -19,6 +19,7 @@ import { WITHIN_MS_MAX } from './converge.ts'
 import type { ConvergeHost, Standing } from './converge.ts'
 import type { Peer } from './peer.ts'
 import type { LinkBodies } from './wire/link.ts'
+import { barrier } from './work.ts'
 
 const TOUR_BYTES = 8
 const TOURS_MAX = 64
@@ -318,7 +319,7 @@ export class FleetTours {
       if (!committed) this.#lag(tour, { ...this.#host.self, why: 'store-failed' })
       if (this.#tours.get(tour.key) === tour) next()
     }
-    this.#host.submit({ bytes: 0, durable: true, run: (change) => change.touch(), done })
+    this.#host.submit(barrier(done))
   }
 
   #report(peer: Peer, key: string, step: number, tour?: Tour): void {

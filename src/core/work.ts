@@ -11,3 +11,8 @@ export interface Work {
   /** After the batch is in the store and applied, or after it was given up. */
   done(committed: boolean): void
 }
+
+/** A commit that changes nothing of the map: when it is done, all that this replica has now is on disk. */
+export function barrier(done: (committed: boolean) => void): Work {
+  return { bytes: 0, durable: true, run: (change) => change.touch(), done }
+}

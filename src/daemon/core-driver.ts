@@ -4,7 +4,6 @@
  */
 import type { CoreEffect, CoreEvent, WriteOutcome } from '../core/events.ts'
 import { Engine } from '../core/engine.ts'
-import * as intervals from '../core/intervals.ts'
 import { encodeAll, encodeBirth, Loader } from '../core/records.ts'
 import type { Meta, RawBatch } from '../core/records.ts'
 import type { Replica } from '../core/replica.ts'
@@ -22,6 +21,7 @@ import type { Store } from '../store/store.ts'
 const REOPEN_MIN_MS = 250
 const REOPEN_MAX_MS = 30_000
 const STORE_REOPENED = 'the store was opened anew'
+const REOPENED_MEANWHILE = 'the store was opened anew meanwhile: try again'
 /** Node's timers take at most 31 bits of milliseconds. */
 const TIMER_MAX_MS = 60_000
 
@@ -75,7 +75,7 @@ export async function loadEngine(
     throw ofOtherCluster(data.path, map)
   }
   const now = nowOfProcess()
-  const outdated = memory !== undefined && !hasSeenAll(replica, memory.replica)
+  const outdated = memory !== undefined && !replica.context.includes(memory.replica.context)
   if (memory !== undefined && (outdated || loaded.damage.length > 0)) {
     const damage = outdated ? [...loaded.damage, OUTDATED] : loaded.damage
     log.error({ code: 'STORE_DAMAGED', damage }, REWRITTEN)
@@ -98,13 +98,6 @@ export async function loadEngine(
   const meta = { ...loaded.meta, lossAt: loss.at }
   await rewrite(data, { replica, meta }, options)
   return { engine: new Engine(options, replica, meta, now), loss }
-}
-
-function hasSeenAll(replica: Replica, other: Replica): boolean {
-  for (const [actor, seen] of other.context) {
-    if (intervals.subtract(seen, replica.context.get(actor)).length > 0) return false
-  }
-  return true
 }
 
 async function rewrite(
@@ -348,7 +341,7 @@ export class CoreDriver {
         await data.reopenStore()
         // After a failed commit memory is as it was before it: all that was acknowledged, and nothing that is in doubt.
         const { engine, loss } = await loadEngine(data, options, log, this.#engine)
-        this.#failWaiting()
+        this.#failQuestions(new HearsayError('STORE_FAILED', REOPENED_MEANWHILE))
         this.#engine = engine
         this.#loss = loss ?? this.#loss
         // Peers take the engine for the one that they have greeted, and would break the protocol towards the new one.
@@ -359,11 +352,6 @@ export class CoreDriver {
         log.error({ err: error }, 'the store cannot be opened yet')
       }
     }
-  }
-
-  #failWaiting(): void {
-    const error = new HearsayError('STORE_FAILED', 'the store was opened anew meanwhile: try again')
-    this.#failQuestions(error)
   }
 
   #failQuestions(error: HearsayError): void {

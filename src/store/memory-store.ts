@@ -83,19 +83,14 @@ class MemoryStore implements Store {
   async *load(_damaged: (what: string) => void): AsyncIterable<StoreRecord[]> {
     this.#refuseClosed()
     const records = this.#disk.read()
-    let slice: StoreRecord[] = []
-    let bytes = 0
-    for (const text of [...records.keys()].sort()) {
-      const record = { key: Buffer.from(text, 'latin1'), value: records.get(text)!.slice() }
-      slice.push(record)
-      bytes += record.key.length + record.value.length
-      if (slice.length < LOAD_SLICE_RECORDS_MAX && bytes <= LOAD_SLICE_BYTES_MAX) continue
-      yield slice
+    const sorted = [...records.keys()].sort().map((text) => ({
+      key: Buffer.from(text, 'latin1'),
+      value: records.get(text)!.slice(),
+    }))
+    for (const slice of slicesOf(sorted)) {
       this.#refuseClosed()
-      slice = []
-      bytes = 0
+      yield slice
     }
-    if (slice.length > 0) yield slice
   }
 
   /** There is no disk that could forget. */
@@ -143,12 +138,28 @@ class MemoryStore implements Store {
   }
 }
 
+/** Records in slices of the size that the port promises. */
+export function* slicesOf(records: Iterable<StoreRecord>): Generator<StoreRecord[]> {
+  let slice: StoreRecord[] = []
+  let bytes = 0
+  for (const record of records) {
+    slice.push(record)
+    bytes += record.key.length + record.value.length
+    if (slice.length < LOAD_SLICE_RECORDS_MAX && bytes <= LOAD_SLICE_BYTES_MAX) continue
+    yield slice
+    slice = []
+    bytes = 0
+  }
+  if (slice.length > 0) yield slice
+}
+
 function apply(records: Map<string, Uint8Array>, { puts, deletes }: StoreBatch): void {
   for (const key of deletes) records.delete(textOf(key))
   for (const { key, value } of puts) records.set(textOf(key), value)
 }
 
-function copyOf({ puts, deletes }: StoreBatch): StoreBatch {
+/** The bytes of a batch belong to its caller again when `commit` has returned. */
+export function copyOf({ puts, deletes }: StoreBatch): StoreBatch {
   // The constructor, since `slice` of a Buffer shares its bytes.
   return {
     puts: puts.map(({ key, value }) => ({

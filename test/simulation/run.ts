@@ -4,7 +4,6 @@
  */
 import { toBinary } from '../../src/core/bytes.ts'
 import { Change } from '../../src/core/change.ts'
-import type { Engine } from '../../src/core/engine.ts'
 import type { Dot } from '../../src/core/item.ts'
 import * as intervals from '../../src/core/intervals.ts'
 import { encodeBatch } from '../../src/core/records.ts'
@@ -309,7 +308,9 @@ export class Run {
     const { replica } = node.live
     // Whoever lacks something would learn from it that it is gone, and bear witness.
     const others = this.fleet.nodes.filter((other) => other !== node && !other.gone)
-    if (others.some(({ engine }) => engine === undefined || !coversAll(engine, replica))) return
+    const knows = ({ engine }: SimNode): boolean =>
+      engine?.replica.context.includes(replica.context) === true
+    if (!others.every(knows)) return
     node.broken = true
     for (const item of Array.from(replica.fromDot('', 0))) replica.remove(item)
     const mend = (): void => {
@@ -414,13 +415,6 @@ export class Run {
 function headOnDisk(node: SimNode, actor: string): number {
   const record = node.disk.image().get(`c${actor}`)
   return record === undefined ? 0 : intervals.head(intervals.decodeIntervals(record) ?? [])
-}
-
-function coversAll({ replica }: Engine, { context }: Replica): boolean {
-  for (const [actor, seen] of context) {
-    if (intervals.subtract(seen, replica.context.get(actor)).length > 0) return false
-  }
-  return true
 }
 
 function keyOf(key: number): string {

@@ -1,13 +1,11 @@
 /** The simulated disk behind the store port, so that the contract suite can say whether it keeps what it promises. */
 import { closed, commitFailed, failedBefore, locked } from '../../src/store/level-errors.ts'
+import { copyOf, slicesOf } from '../../src/store/memory-store.ts'
 import type { HearsayError } from '../../src/errors.ts'
 import type { Store, StoreBatch, StoreRecord } from '../../src/store/store.ts'
 import type { SimDisk } from './sim-disk.ts'
 
 const NAME = 'simulated'
-const SLICE_RECORDS_MAX = 1024
-/** A slice ends with the record that crosses this. */
-const SLICE_BYTES_MAX = 256 * 1024
 
 const held = new WeakSet<SimDisk>()
 
@@ -29,34 +27,20 @@ class SimDiskStore implements Store {
 
   async *load(): AsyncIterable<StoreRecord[]> {
     this.#refuseClosed()
-    let slice: StoreRecord[] = []
-    let bytes = 0
-    for (const record of this.#disk.records()) {
-      slice.push(record)
-      bytes += record.key.length + record.value.length
-      if (slice.length < SLICE_RECORDS_MAX && bytes <= SLICE_BYTES_MAX) continue
-      yield slice
+    for (const slice of slicesOf(this.#disk.records())) {
       this.#refuseClosed()
-      slice = []
-      bytes = 0
+      yield slice
     }
-    if (slice.length > 0) yield slice
   }
 
   async *inspect(): AsyncIterable<number> {
     for await (const slice of this.load()) yield slice.length
   }
 
-  commit({ puts, deletes }: StoreBatch, { sync }: { sync: boolean }): Promise<void> {
-    const batch = {
-      puts: puts.map(({ key, value }) => ({
-        key: new Uint8Array(key),
-        value: new Uint8Array(value),
-      })),
-      deletes: deletes.map((key) => new Uint8Array(key)),
-    }
+  commit(batch: StoreBatch, { sync }: { sync: boolean }): Promise<void> {
     if (this.#closing !== undefined) return Promise.reject(closed(NAME))
-    const turn = this.#tail.then(() => this.#write(batch, sync))
+    const copy = copyOf(batch)
+    const turn = this.#tail.then(() => this.#write(copy, sync))
     this.#tail = turn.catch(() => undefined)
     return turn
   }
