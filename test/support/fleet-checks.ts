@@ -387,7 +387,8 @@ export class FleetChecks implements Observer {
     for (const number of account.summaries.keys()) {
       if (number < node.disk.durable) account.summaries.delete(number)
     }
-    account.summaries.set(batch.number, summaryOf(node))
+    // What broken memory holds is not what the disk will give back.
+    if (!node.broken) account.summaries.set(batch.number, summaryOf(node))
   }
 
   // Answers to clients.
