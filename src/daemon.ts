@@ -515,11 +515,9 @@ function localMutation(mutation: Mutation): LocalMutation {
 }
 
 function written(key: Uint8Array, result: LocalResult): Written {
-  return {
-    ...(result.dot === undefined ? {} : { dot: dotView(result.dot) }),
-    token: tokenOf(toBinary(key), result),
-    superseded: result.superseded,
-  }
+  const { dot, superseded } = result
+  const token = tokenOf(toBinary(key), result)
+  return dot === undefined ? { token, superseded } : { dot: dotView(dot), token, superseded }
 }
 
 /** Of a delete also what it is known by elsewhere: nothing that is held names it. */

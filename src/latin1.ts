@@ -5,9 +5,12 @@ export function latin1Of(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }
 
-/** The way back, into an array of its own. */
+/**
+ * The way back. Small arrays share Node's pool of buffers, where room costs a tenth of what an array of its own does; so one
+ * that is kept for long should be copied.
+ */
 export function bytesOfLatin1(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(text.length)
-  Buffer.from(bytes.buffer).write(text, 'latin1')
-  return bytes
+  const pooled = Buffer.allocUnsafe(text.length)
+  pooled.write(text, 'latin1')
+  return new Uint8Array(pooled.buffer, pooled.byteOffset, text.length)
 }

@@ -64,8 +64,11 @@ export class Change {
     const before = this.replica.siblings(key)
     const added = this.#addedByKey.get(key)
     if (added === undefined && this.removed.size === 0) return before
-    const kept = before.filter((item) => !this.removed.has(item))
-    return added === undefined ? kept : [...kept, ...added].sort(winnerFirst)
+    const kept = before.length === 0 ? before : before.filter((item) => !this.removed.has(item))
+    if (added === undefined) return kept
+    return kept.length === 0 && added.length <= 1
+      ? [...added]
+      : [...kept, ...added].sort(winnerFirst)
   }
 
   /** Marks dots as seen. By itself this removes nothing (R3). */

@@ -11,6 +11,7 @@ import type { CompletenessWatch } from './completeness.ts'
 import type { CoreEffect } from './events.ts'
 import { GapWatch } from './gaps.ts'
 import * as intervals from './intervals.ts'
+import type { Dot } from './item.ts'
 import { Peer } from './peer.ts'
 import { Questions } from './questions.ts'
 import { Answerer } from './repair/answerer.ts'
@@ -158,8 +159,8 @@ export class Links {
   /** Deltas came by gossip: gaps and announcements call for a pull before its time. */
   heard(author: string, deltas: readonly Delta[]): void {
     const writer = this.#host.writer()
-    for (const { dot, announcedBytes } of deltas) {
-      this.#host.trust.heard(dot)
+    for (const [index, { dot, announcedBytes }] of deltas.entries()) {
+      if (!isFollowed(dot, deltas[index + 1]?.dot)) this.#host.trust.heard(dot)
       if (dot.actor === writer?.actor && dot.counter > writer.head) {
         this.#host.retireActor('another process wrote under it')
       }
@@ -559,4 +560,9 @@ const FOR_ASKER: ReadonlySet<LinkType> = new Set<LinkType>([
 function isForAsker(message: LinkMessage): message is AskerMessage {
   if (message.type === 'sessionEnd') return !message.body.fromAsker
   return FOR_ASKER.has(message.type)
+}
+
+/** Whether what comes next tells of all that a dot tells of its actor. */
+function isFollowed(dot: Dot, next: Dot | undefined): boolean {
+  return next !== undefined && next.actor === dot.actor && next.counter > dot.counter
 }

@@ -8,7 +8,7 @@
  * their dots. None of them is observed, and a write with the token supersedes none of them; they tell another daemon what
  * must have arrived before the delete can be seen there.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { fromBinary, toBinary } from '../core/bytes.ts'
 import { ACTOR_BYTES, isCounter } from '../core/item.ts'
 import type { Dot } from '../core/item.ts'
@@ -127,6 +127,6 @@ class PayloadReader {
 }
 
 function checksum(key: string, payload: Uint8Array): Buffer {
-  const hash = createHash('sha256').update(key, 'latin1').update('\0').update(payload)
-  return hash.digest().subarray(0, CHECKSUM_BYTES)
+  const input = Buffer.concat([Buffer.from(`${key}\0`, 'latin1'), payload])
+  return hash('sha256', input, 'buffer').subarray(0, CHECKSUM_BYTES)
 }
