@@ -319,6 +319,8 @@ export interface ConvergedFleet {
   durationMs: number
   /** Daemons that the answer speaks of, this one included. */
   count: number
+  /** Their peer ids, as far as one answer names them: all when they are as many as `count`. */
+  members: PeerId[]
   laggards: FleetLaggard[]
   /** Known to this daemon, and not reached. The answer does not speak of them. */
   unreached: PeerId[]

@@ -327,6 +327,10 @@ const ConvergedFleet = object(
     asOf: wallClock,
     durationMs: ms,
     count,
+    members: {
+      ...peerIds,
+      description: 'of whom the answer speaks, as far as one answer names them',
+    },
     laggards: {
       type: 'array',
       items: object({ peer: text, name: text, why: text, lacking: count, missingMs: ms }, [

@@ -46,6 +46,7 @@ export function convergedFleetView(
     asOf: Math.floor(asOf),
     durationMs,
     count,
+    members,
     laggards,
     // Beyond what one answer names, who was reached is not known by name.
     unreached: members.length < count ? [] : unreached.slice(0, UNLINKED_NAMED_MAX),

@@ -22,9 +22,16 @@ interface Attempt {
   /** Absent for a delete. */
   value: string | undefined
   supersedes: string[]
-  acknowledged: boolean
+  /** Wall clock, after the answer came; absent while it is not acknowledged. */
+  acknowledgedAt: number | undefined
   /** Absent while it is not acknowledged, and of a delete that found nothing. */
   dot: string | undefined
+}
+
+/** An acknowledged write, for whoever decides which of them a daemon must know of. */
+export interface Acknowledged {
+  by: ControlClient
+  at: number
 }
 
 /** Whether a write failed in a way that leaves open whether it happened. */
@@ -37,12 +44,12 @@ export class Ledger {
   #values = 0
 
   get acknowledged(): number {
-    return this.#attempts.filter(({ acknowledged }) => acknowledged).length
+    return this.#attempts.filter(isAcknowledged).length
   }
 
-  /** A value that no other write has. */
-  value(): string {
-    return `v${++this.#values}`
+  /** A value that no other write has, of so many bytes at least. */
+  value(bytesMin = 0): string {
+    return `v${++this.#values}`.padEnd(bytesMin, '.')
   }
 
   /** Puts a key that nobody else writes, once. False when the daemon did not answer. */
@@ -56,6 +63,7 @@ export class Ledger {
     client: ControlClient,
     key: string,
     op: 'put' | 'delete' = 'put',
+    valueBytes = 0,
   ): Promise<boolean> {
     let seen: { dots: string[]; token: string | undefined }
     try {
@@ -67,19 +75,19 @@ export class Ledger {
       throw error
     }
     // Without a token a put supersedes what the daemon holds by then, which nobody here has seen.
-    if (seen.token === undefined) return this.#putFirst(client, key)
+    if (seen.token === undefined) return this.#putFirst(client, key, valueBytes)
     const options = { token: seen.token }
     if (op === 'delete') {
       const attempt = this.#attempt(client, key, undefined, seen.dots)
       return this.#acknowledge(attempt, () => client.delete(bytes(key), options))
     }
-    const attempt = this.#attempt(client, key, this.value(), seen.dots)
+    const attempt = this.#attempt(client, key, this.value(valueBytes), seen.dots)
     return this.#acknowledge(attempt, () => client.put(bytes(key), bytes(attempt.value!), options))
   }
 
   /** A put that observed nothing, and supersedes nothing. */
-  async #putFirst(client: ControlClient, key: string): Promise<boolean> {
-    const attempt = this.#attempt(client, key, this.value(), [])
+  async #putFirst(client: ControlClient, key: string, valueBytes: number): Promise<boolean> {
+    const attempt = this.#attempt(client, key, this.value(valueBytes), [])
     const token = encodeToken(toBinary(bytes(key)), [])
     return this.#acknowledge(attempt, () =>
       client.put(bytes(key), bytes(attempt.value!), { token }),
@@ -125,8 +133,7 @@ export class Ledger {
     valueBytes: number,
   ): Generator<Mutation> {
     while (more()) {
-      const value = this.value().padEnd(valueBytes, '.')
-      const attempt = this.#attempt(client, `${prefix}${sent.length}`, value, [])
+      const attempt = this.#attempt(client, `${prefix}${sent.length}`, this.value(valueBytes), [])
       sent.push(attempt)
       yield { op: 'put', key: bytes(attempt.key), value: bytes(attempt.value!) }
     }
@@ -138,7 +145,7 @@ export class Ledger {
     value: string | undefined,
     supersedes: string[],
   ): Attempt {
-    const attempt = { by, key, value, supersedes, acknowledged: false, dot: undefined }
+    const attempt = { by, key, value, supersedes, acknowledgedAt: undefined, dot: undefined }
     this.#attempts.push(attempt)
     return attempt
   }
@@ -155,28 +162,41 @@ export class Ledger {
 
   /** Asserts that a daemon which has heard of everything holds what the writes, and nothing else, left. */
   check(client: ControlClient, who: string): Promise<void> {
-    return this.#check(client, who, () => true)
+    return this.checkOf(client, who, () => true)
   }
 
   /** The same of a daemon that may not have heard yet of what others wrote: judged by what it acknowledged itself. */
   checkOwn(client: ControlClient, who: string): Promise<void> {
-    return this.#check(client, who, (attempt) => attempt.by === client)
+    return this.checkOf(client, who, ({ by }) => by === client)
   }
 
-  async #check(
+  /** The same of a daemon that must know of some of the writes, and may know of the others. */
+  async checkOf(
     client: ControlClient,
     who: string,
-    mustKnow: (attempt: Attempt) => boolean,
+    mustKnow: (write: Acknowledged) => boolean,
   ): Promise<void> {
+    const violations = await this.violations(client, mustKnow)
+    const text = violations.slice(0, VIOLATIONS_SHOWN).join('\n')
+    assert.equal(violations.length, 0, `${who} holds what it should not:\n${text}`)
+  }
+
+  /** What a daemon holds or lacks against that. */
+  async violations(
+    client: ControlClient,
+    mustKnow: (write: Acknowledged) => boolean,
+  ): Promise<string[]> {
     const held = await contents(client)
+    const isKnown = ({ by, acknowledgedAt: at }: Attempt): boolean =>
+      at !== undefined && mustKnow({ by, at })
     const gone = new Map<string, boolean>()
     const mayBe = new Set<string>()
     // Dots that some write superseded, and whether this daemon surely knows.
     for (const attempt of this.#attempts) {
-      const { acknowledged, supersedes, key, value } = attempt
-      const surely = acknowledged && mustKnow(attempt)
+      const { supersedes, key, value } = attempt
+      const surely = isKnown(attempt)
       for (const old of supersedes) gone.set(old, surely || gone.get(old) === true)
-      if (!acknowledged && value !== undefined) mayBe.add(`${key}=${value}`)
+      if (!isAcknowledged(attempt) && value !== undefined) mayBe.add(`${key}=${value}`)
     }
     const violations: string[] = []
     const acknowledged = new Set<string>()
@@ -185,7 +205,7 @@ export class Ledger {
       if (dot === undefined || value === undefined) continue
       acknowledged.add(dot)
       const found = held.get(key)?.get(dot)
-      if (found === undefined && mustKnow(attempt) && !gone.has(dot))
+      if (found === undefined && isKnown(attempt) && !gone.has(dot))
         violations.push(`lost: ${key}=${value} at ${dot}`)
       if (found !== undefined && found !== value) {
         violations.push(`changed: ${key} at ${dot} is ${found}, was ${value}`)
@@ -199,12 +219,15 @@ export class Ledger {
         }
       }
     }
-    const text = violations.slice(0, VIOLATIONS_SHOWN).join('\n')
-    assert.equal(violations.length, 0, `${who} holds what it should not:\n${text}`)
+    return violations
   }
 }
 
+function isAcknowledged({ acknowledgedAt }: Attempt): boolean {
+  return acknowledgedAt !== undefined
+}
+
 function note(attempt: Attempt, { dot }: Written): void {
-  attempt.acknowledged = true
+  attempt.acknowledgedAt = Date.now()
   if (dot !== undefined) attempt.dot = `${dot.actor}:${dot.counter}`
 }

@@ -274,7 +274,8 @@ export class MapDaemon implements Daemon {
     },
     convergedFleet: (): Promise<ConvergedFleet> => {
       const laggards = [{ peer: 'p', name: '', why: 'behind', lacking: 3, missingMs: 5 }]
-      const counted = { count: this.#links.size + 1, laggards, unreached: [] }
+      const members = [this.peerId, ...this.#links.keys()]
+      const counted = { count: members.length, members, laggards, unreached: [] }
       return Promise.resolve({ converged: false, asOf: Date.now(), durationMs: 0, ...counted })
     },
     confirm: (): Promise<string[]> => Promise.resolve([...this.#links.keys()]),

@@ -1,9 +1,9 @@
 /**
  * Networks that tests can cut, each with what it needs and how it cuts.
  *
- * `Namespaces`: every daemon in a network namespace of its own, all on one bridge. Cutting one direction sends packets to
- * a hardware address that nobody has: they vanish as in a cable that was pulled, while the sockets stay open. Needs root
- * and Linux.
+ * `Namespaces`: every daemon in a network namespace of its own, all on one bridge, or on one for each site. Cutting one
+ * direction sends packets to a hardware address that nobody has: they vanish as in a cable that was pulled, while the
+ * sockets stay open. Needs root and Linux.
  *
  * `Relays`: a TCP relay in front of every daemon, which the daemon announces instead of its own address, since peers tell
  * each other their addresses and would dial around it. Cutting one direction holds its bytes back; what was held flows
@@ -26,32 +26,35 @@ export interface Network {
 const NOBODY = '02:00:00:de:ad:01'
 
 /** Runs `ip`; what it complained of when it failed. */
-function ip(...args: string[]): string | undefined {
+export function ip(...args: string[]): string | undefined {
   const { status, stderr, error } = spawnSync('ip', args, { encoding: 'utf8' })
   return status === 0 ? undefined : `ip ${args.join(' ')}: ${error?.message ?? stderr.trim()}`
 }
 
 export class Namespaces implements Network {
+  /** The namespaces of the bridges, one for each site. */
+  readonly sites: readonly string[]
   readonly #prefix: string
   readonly #cuts: [from: number, to: number][] = []
 
-  private constructor(prefix: string) {
+  private constructor(prefix: string, sites: number) {
     this.#prefix = prefix
+    this.sites = Array.from({ length: sites }, (_, site) => `${prefix}-bridge${site}`)
   }
 
-  /** Why it cannot be had here, or the network. */
-  static create(fleet: Fleet, count: number): Namespaces | string {
+  /** Why it cannot be had here, or the network. Nothing joins its sites; the first daemons are on the first of them. */
+  static create(fleet: Fleet, count: number, sites = 1): Namespaces | string {
     const prefix = `hs${process.pid}-${fleet.dir.slice(-4)}`
-    const network = new Namespaces(prefix)
+    const network = new Namespaces(prefix, sites)
     fleet.onClose(() => network.#remove(count))
-    const bridge = network.#name('bridge')
-    const commands = [
+    const commands = network.sites.flatMap((bridge) => [
       ['netns', 'add', bridge],
       ['-n', bridge, 'link', 'add', 'bridge', 'type', 'bridge'],
       ['-n', bridge, 'link', 'set', 'bridge', 'up'],
-    ]
+    ])
     for (let i = 0; i < count; i++) {
       const name = network.#name(i)
+      const bridge = network.sites[network.siteOf(i, count)]!
       const port = `port${i}`
       commands.push(
         ['netns', 'add', name],
@@ -84,8 +87,12 @@ export class Namespaces implements Network {
     return network
   }
 
-  #name(index: number | 'bridge'): string {
+  #name(index: number): string {
     return `${this.#prefix}-${index}`
+  }
+
+  siteOf(index: number, count: number): number {
+    return Math.floor((index * this.sites.length) / count)
   }
 
   #host(index: number): string {
@@ -110,9 +117,22 @@ export class Namespaces implements Network {
     }
   }
 
+  /** Bytes of all frames that the bridges have handed to daemons. */
+  bytesDelivered(): number {
+    let bytes = 0
+    for (const bridge of this.sites) {
+      const { stdout } = spawnSync('ip', ['-n', bridge, '-s', '-j', 'link'], { encoding: 'utf8' })
+      const devices = JSON.parse(stdout) as { ifname: string; stats64: { tx: { bytes: number } } }[]
+      for (const { ifname, stats64 } of devices) {
+        if (ifname.startsWith('port')) bytes += stats64.tx.bytes
+      }
+    }
+    return bytes
+  }
+
   #remove(count: number): void {
     for (let i = 0; i < count; i++) ip('netns', 'del', this.#name(i))
-    ip('netns', 'del', this.#name('bridge'))
+    for (const bridge of this.sites) ip('netns', 'del', bridge)
   }
 }
 

@@ -1,23 +1,14 @@
 /** hearsay itself: daemons with the settings that they have when nobody says otherwise. */
-import { readFileSync } from 'node:fs'
-import path from 'node:path'
-import { parse } from 'yaml'
 import type { Mutation, Status } from '../../../src/daemon-api.ts'
-import { Fleet, PROJECT_ROOT } from '../../support/daemons.ts'
+import { Fleet } from '../../support/daemons.ts'
 import type { Settings, TestDaemon } from '../../support/daemons.ts'
+import { profileSettings } from '../../support/default-settings.ts'
 import { VERSION } from '../../../src/version.ts'
 import type { Cluster, Node, Put, System, Writer } from './system.ts'
 
 /** The test harness shortens intervals; here they are what users have. */
 function defaults(): Settings {
-  const text = readFileSync(path.join(PROJECT_ROOT, 'config/default.yaml'), 'utf8')
-  const { repair, gossip, connections } = parse(text) as Record<string, Settings>
-  return {
-    repair: repair ?? {},
-    gossip: gossip ?? {},
-    connections: connections ?? {},
-    log: { level: 'warn', pretty: false },
-  }
+  return { ...profileSettings('default'), log: { level: 'warn', pretty: false } }
 }
 
 /** The streaming write request, fed one mutation after the other. */

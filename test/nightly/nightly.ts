@@ -1,0 +1,133 @@
+/**
+ * `npm run nightly -- [--daemons 10,30] [--minutes M] [--seed S] [--only NAME,...]`: the life of whole fleets of real daemons,
+ * scenario by scenario, and through all of it `hearsay converged` asked of one daemon after the other, over the socket and as a
+ * command, also with `--fleet`. A checker outside (judge.ts) holds every yes against what clients know.
+ *
+ * Each scenario prints a line: what it claims, and what it measured. Exit code 0 says that all claims held and no yes was a lie.
+ * Ten daemons take about 25 minutes with 10 minutes of replacement (`--minutes`). Where it is permitted everything runs in a
+ * network namespace of its own, and bytes are those of all packets; without root some scenarios are left out, and say so.
+ */
+import { spawnSync } from 'node:child_process'
+import { parseArgs } from 'node:util'
+import { INSIDE, loopbackBytes, namespaceCommand } from '../bench/machine.ts'
+import { quantile } from '../bench/meter.ts'
+import { bytesInWords } from '../../src/cli/words.ts'
+import { NotPermitted, seconds } from './scenario.ts'
+import type { Scenario } from './scenario.ts'
+import { forming } from './scenarios/forming.ts'
+import { replaced } from './scenarios/replaced.ts'
+import { rolling } from './scenarios/rolling.ts'
+import { World } from './world.ts'
+import type { Plan } from './world.ts'
+
+const SCENARIOS: readonly Scenario[] = [forming, replaced, rolling]
+
+function refuse(reason: string): never {
+  process.stderr.write(`nightly: ${reason}\n`)
+  process.exit(2)
+}
+
+function numberOf(text: string, what: string, least: number): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < least) {
+    refuse(`${what} wants a whole number from ${least}, not ${text}`)
+  }
+  return value
+}
+
+function chosen(names: string | undefined): readonly Scenario[] {
+  if (names === undefined) return SCENARIOS
+  return names.split(',').map((name) => {
+    const known = SCENARIOS.map((one) => one.name).join(', ')
+    return (
+      SCENARIOS.find((one) => one.name === name) ??
+      refuse(`there is no scenario ${name}; there are ${known}`)
+    )
+  })
+}
+
+/** Starts over inside a network namespace, if that may be had; never returns then. */
+function enterNamespace(): void {
+  if (process.env[INSIDE] !== undefined) return
+  const command = namespaceCommand()
+  if (command === undefined) return
+  const program = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
+  const { status } = spawnSync(command[0]!, [...command.slice(1), ...program], {
+    stdio: 'inherit',
+    env: { ...process.env, [INSIDE]: '1' },
+  })
+  process.exit(status ?? 1)
+}
+
+interface Totals {
+  yes: number
+  no: number
+  lies: number
+  reads: number
+  failed: number
+}
+
+async function play(scenario: Scenario, plan: Plan, totals: Totals): Promise<void> {
+  const world = new World(plan, scenario.name)
+  const start = performance.now()
+  const bytesBefore = loopbackBytes()
+  const title = `${scenario.name}, ${plan.count} daemons: ${scenario.claim}`
+  try {
+    const measured = await scenario.run(world)
+    const { judge, ledger } = world
+    const wire = loopbackBytes() - bytesBefore
+    const facts = [
+      ...measured,
+      `${ledger.acknowledged} writes`,
+      `converged: yes ${judge.yes} (median ${quantile(judge.yesMs, 0.5).toFixed(0)} ms), no ${judge.no}, not answered ${judge.unanswered}, lies ${judge.lies.length} in ${judge.reads} reads`,
+      ...(wire > 0 ? [`${bytesInWords(wire)} on the wire`] : []),
+      seconds(performance.now() - start),
+    ]
+    console.log(`held: ${title}: ${facts.join('; ')}`)
+  } catch (error) {
+    if (error instanceof NotPermitted) {
+      console.log(`left out: ${title}: ${error.message}`)
+    } else {
+      totals.failed++
+      console.log(`FAILED: ${title}: ${error instanceof Error ? error.stack : String(error)}`)
+      for (const lie of world.judge.lies) console.log(`  LIE: ${lie}`)
+      console.error(await world.fleet.report())
+    }
+  } finally {
+    totals.yes += world.judge.yes
+    totals.no += world.judge.no
+    totals.lies += world.judge.lies.length
+    totals.reads += world.judge.reads
+    await world.load.stopAll()
+    await world.fleet.close()
+  }
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      daemons: { type: 'string', default: '10' },
+      minutes: { type: 'string', default: '10' },
+      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      only: { type: 'string' },
+    },
+  })
+  const scenarios = chosen(values.only)
+  const counts = values.daemons.split(',').map((count) => numberOf(count, '--daemons', 4))
+  const minutes = numberOf(values.minutes, '--minutes', 1)
+  const seed = numberOf(values.seed, '--seed', 0)
+  enterNamespace()
+  console.log(`seed ${seed}, ${counts.join(' and ')} daemons, ${minutes} minutes of replacement`)
+  const totals: Totals = { yes: 0, no: 0, lies: 0, reads: 0, failed: 0 }
+  const start = performance.now()
+  for (const count of counts) {
+    for (const scenario of scenarios) await play(scenario, { count, minutes, seed }, totals)
+  }
+  const { yes, no, lies, reads, failed } = totals
+  console.log(
+    `${failed === 0 ? 'all held' : `${failed} FAILED`}: converged said yes ${yes} times and no ${no} times, and lied ${lies} times, by ${reads} reads of whole maps; ${seconds(performance.now() - start)}`,
+  )
+  return failed === 0 && lies === 0 ? 0 : 1
+}
+
+process.exit(await main())
