@@ -200,4 +200,11 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     replace: `    catch (error) {
         throw error;`,
   },
+  {
+    name: 'R16 behind',
+    what: 'a message with an item in it that does not decode is refused as a whole',
+    file: 'repair/key-state.js',
+    find: `return wire.items.length > 0 ? refusedWhole(held, wire) : undefined;`,
+    replace: `return undefined;`,
+  },
 ]

@@ -7,7 +7,7 @@ import type { CoreSettings } from '../../src/core/settings.ts'
 import { CALM, SETTINGS } from '../support/fleet.ts'
 import type { Faults } from '../support/fleet.ts'
 import { Seeded } from '../support/seeded.ts'
-import { FORGETS, TOPOLOGIES, WORKLOADS } from './scenario.ts'
+import { FORGETS, POISON, POISONED_KEY, TOPOLOGIES, WORKLOADS } from './scenario.ts'
 import type { Action, FaultKind, Op, Scenario, Step, World } from './scenario.ts'
 
 /** One heavy world in so many. */
@@ -29,6 +29,8 @@ const KINDS: readonly (readonly [FaultKind, number])[] = [
   ['one way', 2],
   ['flapping', 1],
   ['corruption', 1],
+  ['corrupted items', 1],
+  [POISON, 0.5],
   ['version ahead', 0.5],
   ['crash', 4],
   ['crash loop', 1],
@@ -69,6 +71,17 @@ const BESIDE_FORGETTING: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'flapping',
   'version ahead',
   'slow disk',
+])
+
+/** What is lost, or written twice, is made up for only when all contexts are equal, and poison keeps them from it. */
+const NOT_BESIDE_POISON: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'disk gone',
+  'disk rolled back',
+  'disk cloned',
+  'record lost',
+  'record flipped',
+  'process put back',
+  'flipped bit in memory',
 ])
 
 export function draw(seed: number): Scenario {
@@ -131,7 +144,8 @@ function drawKinds(random: Seeded): FaultKind[] {
     const drawn = KINDS.find(([, weight]) => (at -= weight) < 0)
     kinds.add(drawn?.[0] ?? 'crash')
   }
-  return kinds.has(FORGETS) ? [...kinds].filter((kind) => BESIDE_FORGETTING.has(kind)) : [...kinds]
+  if (kinds.has(FORGETS)) return [...kinds].filter((kind) => BESIDE_FORGETTING.has(kind))
+  return kinds.has(POISON) ? [...kinds].filter((kind) => !NOT_BESIDE_POISON.has(kind)) : [...kinds]
 }
 
 function drawFaults(random: Seeded, kinds: readonly FaultKind[]): Faults {
@@ -171,7 +185,9 @@ function drawSettings(random: Seeded, workload: World['workload'], forgets: bool
       removalsMax: forgets ? 0 : seldom([1, 3], repair.removalsMax),
       removalHold: forgets ? REMOVAL_HOLD_MS : random.pick([5_000, 30_000, 60_000]),
     },
-    gossip: { inlineBytes: workload === 'large values' ? random.pick([30, 300, 16_384]) : 16_384 },
+    gossip: {
+      inlineBytes: BYTES[workload] !== undefined ? random.pick([30, 300, 16_384]) : 16_384,
+    },
     limits: {
       ...limits,
       siblings: seldom([1, 2, 4], limits.siblings),
@@ -188,8 +204,23 @@ const KEYS: Record<World['workload'], readonly number[]> = {
   deletes: [4, 10],
   leases: [3, 10],
   'large values': [2, 6],
+  'large siblings': [1, 2, 3],
   imports: [40, 300],
   'put put delete': [1, 2, 4],
+}
+
+/** The share of deletes; a quarter where nothing else is said. */
+const DELETES: Partial<Record<World['workload'], number>> = {
+  deletes: 0.7,
+  'large values': 0.1,
+  'large siblings': 0.05,
+}
+
+const SMALL_BYTES: readonly number[] = [0, 4, 30]
+/** Of values. Some do not fit into a chunk of a pull together, and some fit into none. */
+const BYTES: Partial<Record<World['workload'], readonly number[]>> = {
+  'large values': [40, 400, 400, 17_000, 70_000],
+  'large siblings': [40, 15_000, 33_000, 70_000],
 }
 
 class StepList {
@@ -287,19 +318,19 @@ class StepList {
   #drawOp(at: number): Op {
     const random = this.#random
     const { workload } = this.#world
-    const deletes = workload === 'deletes' ? 0.7 : workload === 'large values' ? 0.1 : 0.25
     const drawn = op(
-      random.chance(deletes) ? 'delete' : 'put',
-      random.int(1, this.#keys),
-      workload === 'large values' && random.chance(0.7)
-        ? random.pick([40, 400, 400, 17_000, 70_000])
-        : random.pick([0, 4, 30]),
+      random.chance(DELETES[workload] ?? 0.25) ? 'delete' : 'put',
+      this.#world.kinds.includes(POISON) && random.chance(0.1)
+        ? POISONED_KEY
+        : random.int(1, this.#keys),
+      random.pick(random.chance(0.7) ? (BYTES[workload] ?? SMALL_BYTES) : SMALL_BYTES),
     )
+    if (random.chance(workload === 'large siblings' ? 0.4 : 0.03)) drawn.blind = true
     if (drawn.op === 'put' && workload === 'leases' && random.chance(0.7)) {
       drawn.ttl = random.pick([random.int(1, 2_000), random.int(1, 60_000)])
     }
     const read = this.#reads.at(-random.int(1, 8))
-    if (random.chance(0.3) && read !== undefined && read.at <= at) {
+    if (random.chance(0.3) && read !== undefined && read.at <= at && drawn.blind !== true) {
       drawn.key = read.key
       this.#refs.push({ action: drawn, field: 'token', name: read.name })
     }
@@ -351,9 +382,11 @@ class StepList {
           return { do: 'flap', a, b, everyMs: random.int(50, 3_000), times: random.int(2, 10) }
         })
       case 'corruption':
+      case 'corrupted items':
         return some(() => {
+          const only = kind === 'corruption' ? 'messages' : 'items'
           const chance = random.pick([0.02, 0.2, 1])
-          return { do: 'corrupt', node: this.#node(), chance, ms: span() }
+          return { do: 'corrupt', node: this.#node(), chance, only, ms: span() }
         })
       case 'version ahead':
         return this.#add(this.#at(0.2), { do: 'ahead', node: this.#node(), ms: span() })
@@ -427,6 +460,7 @@ class StepList {
       case 'slow links':
       case 'cut in message':
       case 'bandwidth':
+      case 'poisoned item':
       case 'skew':
       case 'failing disk':
       case 'slow disk':

@@ -13,9 +13,10 @@ import { check } from '../support/check-failure.ts'
 import { binary, Fleet, hash } from '../support/fleet.ts'
 import type { SimNode } from '../support/fleet.ts'
 import { FleetChecks } from '../support/fleet-checks.ts'
+import { differenceBeside } from '../support/fleet-poison.ts'
 import { Seeded } from '../support/seeded.ts'
 import type { DiskImage } from '../support/sim-disk.ts'
-import { FORGETS } from './scenario.ts'
+import { FORGETS, POISON, POISONED_KEY } from './scenario.ts'
 import type { Action, Op, Scenario, Step, World } from './scenario.ts'
 
 /**
@@ -63,6 +64,7 @@ export class Run {
     const { nodes, settings, faults } = world
     const topology = topologyOf(world, seed)
     this.fleet = new Fleet({ seed, nodes, settings, faults, trace, topology })
+    if (world.kinds.includes(POISON)) this.fleet.poisonedKey = keyOf(POISONED_KEY)
     this.checks = new FleetChecks(this.fleet)
     if (scenario.steps.some((step) => step.do === 'putBack')) {
       this.fleet.observers.push({
@@ -157,8 +159,8 @@ export class Run {
           fleet.drop(nodes[action.a]!, nodes[action.b]!),
         )
       case 'corrupt':
-        nodes[action.node]!.corrupts = action.chance
-        return this.#later(action.ms, () => (nodes[action.node]!.corrupts = 0))
+        nodes[action.node]!.corrupts = { only: action.only, chance: action.chance }
+        return this.#later(action.ms, () => (nodes[action.node]!.corrupts = undefined))
       case 'ahead':
         nodes[action.node]!.ahead = true
         return this.#later(action.ms, () => (nodes[action.node]!.ahead = false))
@@ -227,8 +229,9 @@ export class Run {
     if (forgets && node.broken) return
     const random = new Seeded(this.#scenario.seed, `step ${id}`)
     const { wall } = this.fleet.now(node)
-    const mutations = ops.map(({ op, key, bytes, ttl, token }): LocalMutation => {
-      const observed = token === undefined || forgets ? undefined : this.#tokens.get(token)
+    const mutations = ops.map(({ op, key, bytes, ttl, token, blind }): LocalMutation => {
+      const seen = token === undefined ? undefined : this.#tokens.get(token)
+      const observed = forgets ? undefined : blind === true ? [] : seen
       const target = { key: keyOf(key), ...(observed === undefined ? {} : { observed }) }
       if (op === 'delete') return { op, ...target }
       const expiry = ttl === 0 ? 0 : Math.max(wall + ttl, 1)
@@ -383,19 +386,30 @@ export class Run {
     for (const mend of this.#mends) mend()
     const heldFor = Math.max(fleet.network.heldUntil - fleet.time, 0)
     fleet.heal()
+    const poison = fleet.poisonedKey
+    if (poison !== undefined) {
+      this.#await('poison', heldFor, () => differenceBeside(poison, fleet, checks))
+      fleet.poisonedKey = undefined
+    }
+    this.#await('agreement', heldFor, () => checks.difference())
+    checks.settle()
+  }
+
+  /** That there is no difference any more, in the time that all faults together may cost. */
+  #await(property: string, heldFor: number, differenceNow: () => string | undefined): void {
+    const { fleet, checks } = this
     const { interval, bytesPerSecond, removalHold } = fleet.settings.repair
     const waitMs = AGREE_INTERVALS * Math.max(interval, AGREE_INTERVAL_MS_MIN)
     const transferMs = (checks.itemBytes * fleet.nodes.length * 1_000) / bytesPerSecond
     const deadline = fleet.time + heldFor + removalHold + waitMs + transferMs
-    let difference = checks.difference()
+    let difference = differenceNow()
     while (difference !== undefined && fleet.time < deadline) {
       fleet.pass(LOOK_EVERY_MS)
-      difference = checks.difference()
+      difference = differenceNow()
     }
-    check(difference === undefined, 'agreement', () => {
+    check(difference === undefined, property, () => {
       return `none after ${AGREE_INTERVALS} intervals\n${difference}`
     })
-    checks.settle()
   }
 
   /** Now and then: that it lasts, and that all queues are empty, costs as much time as the whole run. */

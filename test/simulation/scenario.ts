@@ -5,6 +5,7 @@
  */
 import type { CoreSettings } from '../../src/core/settings.ts'
 import type { Faults } from '../support/fleet.ts'
+import type { Corruption } from '../support/faulty-peer.ts'
 
 export const TOPOLOGIES = ['full', 'ring', 'star', 'sparse'] as const
 export const WORKLOADS = [
@@ -13,6 +14,7 @@ export const WORKLOADS = [
   'deletes',
   'leases',
   'large values',
+  'large siblings',
   'imports',
   'put put delete',
 ] as const
@@ -46,6 +48,8 @@ export type FaultKind =
   | 'one way'
   | 'flapping'
   | 'corruption'
+  | 'corrupted items'
+  | 'poisoned item'
   | 'version ahead'
   | 'crash'
   | 'crash loop'
@@ -71,6 +75,11 @@ export type FaultKind =
   | 'flipped bit in memory'
   | 'items lost in memory'
 
+/** No node can read another's item of this key, whatever way it comes, for a while after everything else has healed. */
+export const POISON = 'poisoned item' satisfies FaultKind
+/** Its number. */
+export const POISONED_KEY = 0
+
 /** One replica loses every item in memory and goes on telling its context. */
 export const FORGETS = 'items lost in memory' satisfies FaultKind
 
@@ -83,6 +92,8 @@ export interface Op {
   ttl: number
   /** Number of the read step whose token the client shows; absent when it shows none. */
   token?: number
+  /** The client has seen nothing of the key: it supersedes nothing. */
+  blind?: true
 }
 
 export type Action =
@@ -94,7 +105,7 @@ export type Action =
   | { do: 'deafen'; from: number; to: number }
   | { do: 'drop'; a: number; b: number }
   | { do: 'flap'; a: number; b: number; everyMs: number; times: number }
-  | { do: 'corrupt'; node: number; chance: number; ms: number }
+  | { do: 'corrupt'; node: number; chance: number; only: Corruption; ms: number }
   | { do: 'ahead'; node: number; ms: number }
   | { do: 'crash'; node: number; downMs: number }
   | { do: 'crashLoop'; node: number; upMs: number; downMs: number; times: number }
@@ -141,11 +152,12 @@ function textOf(value: unknown): string {
   return JSON.stringify(value)
 }
 
-function describeOp({ op, key, bytes, ttl, token }: Op): string {
+function describeOp({ op, key, bytes, ttl, token, blind }: Op): string {
   const parts = [`${op} key${key}`]
   if (op === 'put') parts.push(`${bytes} B`)
   if (ttl > 0) parts.push(`for ${ttl} ms`)
   if (token !== undefined) parts.push(`with the token of ${token}`)
+  if (blind === true) parts.push('of a client that has seen nothing')
   return parts.join(' ')
 }
 

@@ -26,6 +26,10 @@ export interface BatchAccount {
   own: Fact[]
   /** What those supersede. */
   kills: Fact[]
+  /** The same, and what was dead before: others had superseded it. */
+  replaced: Fact[]
+  /** What peers say to hold, one list for each key of which they do. */
+  told: Dot[][]
 }
 
 export function readBatch(batch: RawBatch, number: number): BatchAccount {
@@ -36,6 +40,8 @@ export function readBatch(batch: RawBatch, number: number): BatchAccount {
     context: [],
     own: [],
     kills: [],
+    replaced: [],
+    told: [],
   }
   for (const { key, value } of batch.puts) {
     if (key[0] === ITEM) {

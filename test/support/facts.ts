@@ -12,6 +12,8 @@ export interface Fact extends Dot {
   dead: boolean
   /** The acknowledged mutations that superseded it: its item must be nowhere in the end. */
   goneBy: Dot[] | undefined
+  /** The mutations that may have superseded it, acknowledged or not, once they are durable; or nobody can tell. */
+  replacedBy: Fact[] | 'unknown' | undefined
 }
 
 /** Of actors that were closed before the run began, and whose items were all removed. */
@@ -21,6 +23,7 @@ const CLOSED: Omit<Fact, keyof Dot> = {
   acknowledged: false,
   dead: true,
   goneBy: undefined,
+  replacedBy: undefined,
 }
 
 export class Facts {
@@ -38,8 +41,9 @@ export class Facts {
   add({ actor, counter }: Dot): Fact {
     let facts = this.#byActor.get(actor)
     if (facts === undefined) this.#byActor.set(actor, (facts = []))
-    const fresh = { item: undefined, executed: false, acknowledged: false }
-    return (facts[counter] = { actor, counter, ...fresh, dead: false, goneBy: undefined })
+    const fresh = { item: undefined, executed: false, acknowledged: false, dead: false }
+    const superseded = { goneBy: undefined, replacedBy: undefined }
+    return (facts[counter] = { actor, counter, ...fresh, ...superseded })
   }
 
   drop({ actor, counter }: Dot): void {

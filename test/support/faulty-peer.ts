@@ -5,40 +5,89 @@
  * a peer whose memory or code is broken, and nothing tells a lie that is well formed from the truth. So what is sent here
  * instead of a message is always malformed, and must be refused and healed: whole, or, where only an item in it does not
  * decode, without that item.
+ *
+ * A *poisoned* item is one that no other build can read: it is cut short in everything that anybody sends.
  */
+import { decodeItem } from '../../src/core/item.ts'
 import { decodeGossip } from '../../src/core/wire/gossip.ts'
 import { decodeLink, encodeLink } from '../../src/core/wire/link.ts'
 import { quickHash } from './quick-hash.ts'
 import type { Seeded } from './seeded.ts'
 
 const TRIES = 8
+/** First bytes of chunk and resolved, the messages that bring items. */
+const HAVE_ITEMS: ReadonlySet<number> = new Set([8, 15])
+const POISONED_BYTES = 4
 /** A field of number 100 with two bytes in it: later versions may add such. */
 const UNKNOWN_FIELD = [0xa2, 0x06, 0x02, 0x07, 0x07]
 
-export function mangleLink(bytes: Uint8Array, random: Seeded): Uint8Array {
-  const spoiled = random.chance(0.5) ? spoilItem(bytes, random) : undefined
+/** Whole messages, or only an item where a message has one. */
+export type Corruption = 'messages' | 'items'
+
+export function mangleLink(bytes: Uint8Array, random: Seeded, only: Corruption): Uint8Array {
+  const spoils = only === 'items' || random.chance(0.5)
+  const spoiled = spoils ? spoilItem(bytes, random) : undefined
   if (spoiled !== undefined) return spoiled
+  if (only === 'items') return bytes
   for (let i = 0; i < TRIES; i++) {
     const mangled = mangle(bytes, random)
-    if (decodeLink(mangled) === 'malformed') return mangled
+    if (isMalformed(mangled)) return mangled
   }
   // A digest that ends in the middle of a varint.
   return Uint8Array.of(3, 0x08, 0x80)
 }
 
+/** A decoder that throws is the core's fault, and shows when a node gets the message. */
+function isMalformed(bytes: Uint8Array): boolean {
+  try {
+    return decodeLink(bytes) === 'malformed'
+  } catch {
+    return true
+  }
+}
+
 /** The message with one item cut short; undefined where it has none. */
 function spoilItem(bytes: Uint8Array, random: Seeded): Uint8Array | undefined {
+  return changeItems(bytes, (keys) => {
+    const { items } = random.pick(keys)
+    const at = random.int(0, items.length - 1)
+    items[at] = items[at]!.slice(0, random.int(0, 15))
+  })
+}
+
+/** A message with its items changed; undefined where it has none. `change` gets those of each key that has any. */
+function changeItems(
+  bytes: Uint8Array,
+  change: (keys: { items: Uint8Array[] }[]) => void,
+): Uint8Array | undefined {
+  if (!HAVE_ITEMS.has(bytes[0]!)) return undefined
   const message = decodeLink(bytes)
   if (typeof message === 'string') return undefined
   if (message.type !== 'chunk' && message.type !== 'resolved') return undefined
   const keys = message.body.keys.filter(({ items }) => items.length > 0)
   if (keys.length === 0) return undefined
-  const { items } = random.pick(keys)
-  const at = random.int(0, items.length - 1)
-  items[at] = items[at]!.slice(0, random.int(0, 15))
+  change(keys)
   return message.type === 'chunk'
     ? encodeLink('chunk', message.body)
     : encodeLink('resolved', message.body)
+}
+
+/** The message with every item of the key cut short. */
+export function poisonLink(bytes: Uint8Array, key: string): Uint8Array {
+  const poisoned = changeItems(bytes, (keys) => {
+    for (const { items } of keys) {
+      for (const [at, item] of items.entries()) {
+        if (decodeItem(item, quickHash)?.key === key) items[at] = item.slice(0, POISONED_BYTES)
+      }
+    }
+  })
+  return poisoned ?? bytes
+}
+
+/** Whether a broadcast brings an item of the key. */
+export function isPoisoned(bytes: Uint8Array, key: string | undefined): boolean {
+  if (key === undefined) return false
+  return decodeGossip(bytes, quickHash)?.some(({ item }) => item?.key === key) === true
 }
 
 export function mangleGossip(bytes: Uint8Array, random: Seeded): Uint8Array {

@@ -10,7 +10,8 @@
  * - durable first: a context never covers a mutation that is not durable at its origin (R6)
  * - growth: contexts only grow
  * - memory: what is in memory afterwards is what was stored
- * - survivors: a key that a put replaced does not vanish before the item of that put has come (R5)
+ * - survivors: an item that puts replaced does not go before one of them, or what replaced it in turn, has come (R5)
+ * - no blindness: nobody covers dots far beyond what their actor made (R15)
  *
  * At every answer to a client: the write is durable; a put is held, and what it superseded is not.
  *
@@ -43,11 +44,14 @@ import { Facts } from './facts.ts'
 import type { Fact } from './facts.ts'
 import { hash, short, START_WALL_MS, stateOf, summaryOf } from './fleet.ts'
 import type { Fleet, Observer, SimNode } from './fleet.ts'
+import { hasSuccessor, heldAsTold, leftBehind, recordSuccessors } from './fleet-successors.ts'
 
 interface Account {
   context: Map<string, Intervals>
   pending: Map<number, readonly LocalMutation[]>
   underWay: BatchAccount | undefined
+  /** What peers say to hold of a key, since the commit under way began: the next one has it. */
+  told: Dot[][]
   committed: BatchAccount | undefined
   /** Batches that a crash may still take away, the oldest first. */
   undurable: BatchAccount[]
@@ -74,8 +78,6 @@ export class FleetChecks implements Observer {
   readonly #lostDisks = new Set<SimNode>()
   /** Actors whose dots were given out twice. */
   readonly #twins = new Set<string>()
-  /** Keys that a client ever asked to delete. */
-  readonly #deletedKeys = new Set<string>()
   /** Those that got two contents; whether somebody has said so. */
   readonly #conflicts = new Set<Fact>()
   #conflictTold = false
@@ -167,15 +169,14 @@ export class FleetChecks implements Observer {
 
   stopped(node: SimNode): void {
     this.#account(node).pending.clear()
+    this.#account(node).told = []
   }
 
   before(node: SimNode, event: CoreEvent): void {
     const account = this.#account(node)
     account.wallMax = Math.max(account.wallMax, this.#fleet.now(node).wall)
-    if (event.type === 'write') {
-      account.pending.set(event.id, event.mutations)
-      for (const { op, key } of event.mutations) if (op === 'delete') this.#deletedKeys.add(key)
-    }
+    if (event.type === 'write') account.pending.set(event.id, event.mutations)
+    else if (event.type === 'message') account.told.push(...heldAsTold(event.bytes))
   }
 
   after(node: SimNode, event: CoreEvent, effects: readonly CoreEffect[]): void {
@@ -216,6 +217,7 @@ export class FleetChecks implements Observer {
   #onCommit(node: SimNode, batch: RawBatch): void {
     const account = this.#account(node)
     const read = readBatch(batch, node.disk.batches + 1)
+    read.told = account.told.splice(0)
     const writes = new PendingWrites(account.pending.values())
     const stored = new Map<string, StoredItem>()
     for (const item of read.items) stored.set(textOf(item), item)
@@ -280,7 +282,12 @@ export class FleetChecks implements Observer {
     const fresh = intervals.subtract(set, before)
     const isOwn = this.#originOf(actor) === node
     for (let i = 0; i < fresh.length; i += 2) {
-      if (node.broken && fresh[i + 1]! - fresh[i]! > FLIPPED_DOTS_MIN) continue
+      if (fresh[i + 1]! - fresh[i]! > FLIPPED_DOTS_MIN) {
+        check(node.broken, 'no blindness', () => {
+          return `${node.id} believes that ${short({ actor, counter: fresh[i + 1]! })} was made: it is blind to what the actor writes (R15)`
+        })
+        continue
+      }
       for (let counter = fresh[i]!; counter <= fresh[i + 1]!; counter++) {
         const dot = { actor, counter }
         const known = this.facts.get(dot)
@@ -305,8 +312,10 @@ export class FleetChecks implements Observer {
     fact: Fact,
     { writes, read }: { writes: PendingWrites; read: BatchAccount },
   ): void {
+    const observed = writes.observe(fact)
+    if (observed) read.replaced.push(fact)
     if (fact.dead) return
-    if (writes.observe(fact)) {
+    if (observed) {
       read.kills.push(fact)
       return
     }
@@ -333,20 +342,15 @@ export class FleetChecks implements Observer {
     )
   }
 
-  /** Of an item that is gone and left nothing under a key that nobody ever deleted: what replaced it must have come. */
-  #checkSurvivors(node: SimNode, dot: Dot): void {
+  #checkSurvivors(node: SimNode, dot: Dot, told: readonly Dot[][]): void {
     const fact = this.facts.get(dot)
-    if (fact?.item === undefined || fact.item.expiry !== 0) return
-    const { key } = fact.item
-    if (this.#deletedKeys.has(key) || node.broken || this.#twins.has(fact.actor)) return
+    // What took the place of what is not known where dots were given out twice.
+    if (fact?.item === undefined || node.broken || this.#twins.size > 0) return
     const { replica } = node.live
-    if (replica.siblings(key).length > 0) return
-    const replacedBy = fact.goneBy?.map((by) => this.facts.get(by)) ?? []
-    const missing = replacedBy.some(
-      (by) => by !== undefined && !by.dead && !replica.context.covers(by.actor, by.counter),
-    )
-    check(!missing, 'survivors', () => {
-      return `${node.id} has nothing under ${key}: ${short(fact)} is gone, and what replaced it has not come`
+    if (hasSuccessor(fact, replica.context)) return
+    const vanished = replica.siblings(fact.item.key).length === 0
+    check(!vanished && !leftBehind(fact, told, this.facts, replica.context), 'survivors', () => {
+      return `${node.id} has ${short(fact)} of ${fact.item!.key} removed, and nothing of what replaced it has come (R5)`
     })
   }
 
@@ -359,6 +363,7 @@ export class FleetChecks implements Observer {
   #onDurable(batch: BatchAccount): void {
     for (const fact of batch.own) this.facts.executed(fact)
     for (const fact of batch.kills) fact.dead = true
+    recordSuccessors(batch)
   }
 
   #onCommitted(node: SimNode): void {
@@ -382,7 +387,7 @@ export class FleetChecks implements Observer {
     for (const dot of batch.deletes) {
       const held = replica.held(dot.actor, dot.counter) !== undefined
       check(!held, 'memory', () => `${node.id} holds ${short(dot)}, which it removed on disk`)
-      this.#checkSurvivors(node, dot)
+      this.#checkSurvivors(node, dot, batch.told)
     }
     for (const number of account.summaries.keys()) {
       if (number < node.disk.durable) account.summaries.delete(number)
@@ -583,6 +588,7 @@ export class FleetChecks implements Observer {
         context: new Map(),
         pending: new Map(),
         underWay: undefined,
+        told: [],
         committed: undefined,
         undurable: [],
         damaged: false,

@@ -21,7 +21,7 @@ import type { LocalMutation } from '../../src/core/writes.ts'
 import { CheckFailure } from './check-failure.ts'
 import { EventHash } from './event-hash.ts'
 import { EventQueue } from './event-queue.ts'
-import { mangleGossip, mangleLink, ofLaterVersion } from './faulty-peer.ts'
+import { isPoisoned, mangleGossip, mangleLink, ofLaterVersion, poisonLink } from './faulty-peer.ts'
 import { quickHash } from './quick-hash.ts'
 import { Seeded } from './seeded.ts'
 import { SimGossip } from './sim-gossip.ts'
@@ -141,6 +141,8 @@ export class Fleet implements NetworkHost, GossipHost {
   readonly network: SimNetwork
   readonly gossip: SimGossip
   faults: Faults
+  /** Items of this key are unreadable to everybody but their origin; absent when all can be read. */
+  poisonedKey: string | undefined
   /** Milliseconds since the start. */
   time = 0
   events = 0
@@ -449,9 +451,10 @@ export class Fleet implements NetworkHost, GossipHost {
     let bytes = message
     const random = this.#disks.get(node)!
     if (node.ahead) bytes = ofLaterVersion(bytes)
-    if (node.corrupts > 0 && random.chance(node.corrupts)) {
-      bytes = mangleLink(bytes, random)
+    if (node.corrupts !== undefined && random.chance(node.corrupts.chance)) {
+      bytes = mangleLink(bytes, random, node.corrupts.only)
     }
+    if (this.poisonedKey !== undefined) bytes = poisonLink(bytes, this.poisonedKey)
     this.#hash.bytes(bytes)
     this.network.send(node, this.#named(peer), lane, bytes)
   }
@@ -459,9 +462,8 @@ export class Fleet implements NetworkHost, GossipHost {
   #publish(node: SimNode, payload: Uint8Array): void {
     let bytes = payload
     const random = this.#disks.get(node)!
-    if (node.corrupts > 0 && random.chance(node.corrupts)) {
-      bytes = mangleGossip(bytes, random)
-    }
+    const corrupts = node.corrupts !== undefined && random.chance(node.corrupts.chance)
+    if (corrupts || isPoisoned(bytes, this.poisonedKey)) bytes = mangleGossip(bytes, random)
     this.#hash.bytes(bytes)
     this.gossip.publish(node, bytes)
   }
@@ -527,7 +529,7 @@ export class Fleet implements NetworkHost, GossipHost {
     this.faults = { ...CALM }
     for (const node of this.nodes) {
       node.disk.full = false
-      node.corrupts = 0
+      node.corrupts = undefined
       node.clockRight()
       this.resume(node)
       if (node.run > 0 && !node.gone) this.restart(node)
@@ -575,9 +577,7 @@ function peerHash(node: SimNode): Uint8Array {
 
 export function describe(event: CoreEvent): string {
   if (event.type === 'message') {
-    const message = decodeLink(event.bytes)
-    const type = typeof message === 'string' ? message : message.type
-    return `${type} from ${event.peer}, ${event.bytes.length} bytes`
+    return `${typeOf(event.bytes)} from ${event.peer}, ${event.bytes.length} bytes`
   }
   if (event.type === 'gossip') {
     return `gossip by ${event.author}: ${event.deltas.map(({ dot }) => short(dot)).join(' ')}`
@@ -586,6 +586,16 @@ export function describe(event: CoreEvent): string {
     return `write ${event.id}: ${event.mutations.map(describeMutation).join(', ')}`
   }
   return 'peer' in event ? `${event.type} ${event.peer}` : event.type
+}
+
+/** Also of a message that makes the decoder throw: it is what a failure is explained with. */
+function typeOf(bytes: Uint8Array): string {
+  try {
+    const message = decodeLink(bytes)
+    return typeof message === 'string' ? message : message.type
+  } catch {
+    return 'undecodable'
+  }
 }
 
 function describeMutation({ op, key, observed }: LocalMutation): string {

@@ -2,6 +2,7 @@
 import type { Engine } from '../../src/core/engine.ts'
 import type { CoreEvent } from '../../src/core/events.ts'
 import type { Now } from '../../src/core/settings.ts'
+import type { Corruption } from './faulty-peer.ts'
 import { SimDisk } from './sim-disk.ts'
 
 export const START_WALL_MS = 1_700_000_000_000
@@ -19,8 +20,8 @@ export class SimNode {
   tickAt = Infinity
   /** Events that wait while the process is stopped and its clocks go on; absent while it runs. */
   stopped: CoreEvent[] | undefined
-  /** Probability that a message or broadcast which this node sends is corrupted. */
-  corrupts = 0
+  /** What of that which this node sends is corrupted, and with which probability; absent when nothing is. */
+  corrupts: { only: Corruption; chance: number } | undefined
   /** Speaks a later version: says so, and sends fields and messages that others do not know. */
   ahead = false
   /** The run whose randomness it has: a process that was put back to an earlier moment draws the same again. */
