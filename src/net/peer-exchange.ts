@@ -143,12 +143,17 @@ async function write(connection: Connection, bytes: Uint8Array): Promise<void> {
   }
 }
 
+/** Throws SyntaxError or ZodError. */
+export function decodeTelling(bytes: Uint8Array): Telling {
+  return Telling.parse(JSON.parse(new TextDecoder().decode(bytes)))
+}
+
 async function hearTelling(stream: Stream): Promise<Telling | undefined> {
   const source = read(stream)
   const timer = setTimeout(() => stream.abort(new Error('no telling in time')), DEADLINE_MS)
   try {
     for await (const bytes of decode(source, { maxDataLength: TELLING_BYTES_MAX })) {
-      return Telling.parse(JSON.parse(new TextDecoder().decode(bytes.subarray())))
+      return decodeTelling(bytes.subarray())
     }
     return undefined
   } finally {

@@ -16,7 +16,7 @@ import { decodeGossip, encodeGossip } from '../../src/core/wire/gossip.ts'
 import { decodeLink, encodeLink } from '../../src/core/wire/link.ts'
 import type { LinkType } from '../../src/core/wire/link.ts'
 import { Envelope } from '../../src/core/wire/messages.ts'
-import { everyMessageScene } from '../fuzz/samples.ts'
+import { everyMessageScene, PARTINGS } from '../fuzz/samples.ts'
 import { Fleet, hash } from '../support/fleet.ts'
 import type { SimNode } from '../support/fleet.ts'
 
@@ -47,6 +47,9 @@ const TYPES: LinkType[] = [
 ]
 
 const DAMAGES = Number(process.env['HEARSAY_DAMAGES'] ?? 60)
+/** HEARSAY_EVERY_BIT=1: also every bit of a message of each type, flipped at that moment; takes half an hour. */
+const EVERY_BIT = process.env['HEARSAY_EVERY_BIT'] === '1'
+const EVERY_BIT_BYTES_MAX = 700
 const DAMAGES_PER_FLEET = 3
 
 interface Captured {
@@ -55,8 +58,8 @@ interface Captured {
   replay: () => { fleet: Fleet; to: SimNode; from: string }
 }
 
-/** One message of each type, as engines really send it. */
-function capture(): Map<LinkType, Captured> {
+/** The largest message of each type, of those that are not too large, as engines really send it. */
+function capture(bytesMax: number): Map<LinkType, Captured> {
   const captured = new Map<LinkType, Captured>()
   const fleet = everyMessageScene()
   let count = 0
@@ -66,8 +69,8 @@ function capture(): Map<LinkType, Captured> {
       const number = count++
       const message = decodeLink(event.bytes)
       if (typeof message === 'string') assert.fail(message)
-      const larger = event.bytes.length > (captured.get(message.type)?.bytes.length ?? 0)
-      if (!larger) return
+      const size = event.bytes.length
+      if (size > bytesMax || size <= (captured.get(message.type)?.bytes.length ?? 0)) return
       captured.set(message.type, {
         bytes: event.bytes,
         replay: () => replayUntil(number, node.index, event.peer),
@@ -95,6 +98,15 @@ function replayUntil(
   assert.throws(() => fleet.pass(15_000), Reached)
   fleet.observers.pop()
   return { fleet, to: fleet.nodes[index]!, from }
+}
+
+/** What ends a session or a link comes at any time: here to an asker who waits for the first answer. */
+function withPartings(captured: ReadonlyMap<LinkType, Captured>): Map<LinkType, Captured> {
+  const { replay } = captured.get('pullOpen')!
+  return new Map([
+    ...captured,
+    ...PARTINGS.map(([type, bytes]) => [type, { bytes, replay }] as const),
+  ])
 }
 
 /** What always holds, whatever came. */
@@ -139,7 +151,7 @@ describe('wire', function () {
   let captured: Map<LinkType, Captured>
 
   before(() => {
-    captured = capture()
+    captured = capture(Infinity)
   })
 
   it('a session of every kind sends every message but those that break a link off', () => {
@@ -167,9 +179,9 @@ describe('wire', function () {
     )
   })
 
-  for (const type of TYPES.filter((one) => one !== 'refused' && one !== 'sessionEnd')) {
+  for (const type of TYPES) {
     it(`a damaged ${type} is refused or does no harm, at the very moment at which it is waited for`, () => {
-      const { bytes, replay } = captured.get(type)!
+      const { bytes, replay } = withPartings(captured).get(type)!
       // A few damages to one fleet: most break its link off, and the next must not throw either.
       let { fleet, to, from } = replay()
       let left = DAMAGES_PER_FLEET
@@ -185,6 +197,19 @@ describe('wire', function () {
         }),
         { numRuns: DAMAGES },
       )
+    })
+  }
+
+  for (const type of EVERY_BIT ? TYPES : []) {
+    it(`a ${type} with any one bit flipped is refused or does no harm, at that moment`, function () {
+      this.timeout(0)
+      const { bytes, replay } = withPartings(capture(EVERY_BIT_BYTES_MAX)).get(type)!
+      for (let bit = 0; bit < bytes.length * 8; bit++) {
+        const { fleet, to, from } = replay()
+        fleet.dispatch(to, { type: 'message', peer: from, bytes: damaged(bytes, { flips: [bit] }) })
+        fleet.pass(20)
+        for (const node of fleet.nodes) checkReplica(node)
+      }
     })
   }
 

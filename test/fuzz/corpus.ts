@@ -4,13 +4,17 @@ import path from 'node:path'
 import type { Target } from './targets.ts'
 
 /** This file is compiled to dist/test/fuzz; the corpus stays where the sources are. */
-export const CORPUS = path.resolve(import.meta.dirname, '../../../test/fuzz/corpus')
+const CORPUS = path.resolve(import.meta.dirname, '../../../test/fuzz/corpus')
 
-export function corpusOf(target: Target): Uint8Array[] {
-  const directory = path.join(CORPUS, target.name.replaceAll(' ', '-'))
-  if (!existsSync(directory)) return target.samples
+export function corpusDirectory(name: string): string {
+  return path.join(CORPUS, name.replaceAll(' ', '-'))
+}
+
+export function corpusOf({ name, samples }: Target): Uint8Array[] {
+  const directory = corpusDirectory(name)
+  if (!existsSync(directory)) return [...samples]
   const kept = readdirSync(directory)
     .toSorted()
-    .map((name) => new Uint8Array(readFileSync(path.join(directory, name))))
-  return [...target.samples, ...kept]
+    .map((file) => new Uint8Array(readFileSync(path.join(directory, file))))
+  return [...samples, ...kept]
 }

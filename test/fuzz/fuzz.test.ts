@@ -28,8 +28,7 @@ describe('decoders', function () {
     it(`${target.name}: any one bit flipped is refused or harmless`, () => {
       for (const sample of target.samples) {
         const input = Uint8Array.from(sample)
-        const step = Math.max(1, Math.floor((input.length * 8) / 20_000))
-        for (let bit = 0; bit < input.length * 8; bit += step) {
+        for (let bit = 0; bit < input.length * 8; bit++) {
           input[bit >> 3]! ^= 1 << (bit & 7)
           target.run(input)
           input[bit >> 3]! ^= 1 << (bit & 7)

@@ -1,143 +1,170 @@
 /**
- * Fuzzes every decoder: `npm run fuzz -- --runs 5000000` (each), `--only chunk,resolved`, `--seed 1`.
+ * Fuzzes every decoder: `npm run fuzz -- --runs 5000000` (each). It may be stopped at any time: with `--ledger FILE` the next
+ * call goes on where this one ended, as long as the code is the same.
  *
- * Inputs are mutations of the samples in `corpus/` and of those accepted lately. Each target runs in a worker with a small
- * heap, which is watched from outside: an exception, more memory than any input may cost, or no progress ends it, and the
+ * Inputs are mutations of the samples, of what is in `corpus/`, and of what was accepted lately. They run in threads with a
+ * small heap, watched from outside: an exception, more memory than any input may cost, or no progress ends a thread, and the
  * input is kept in `corpus/`, where `fuzz.test.ts` runs it for ever after.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { Seeded } from '../support/seeded.ts'
-import { corpusOf, CORPUS } from './corpus.ts'
+import { codeHash, cutUp, StretchLedger } from '../support/stretch-ledger.ts'
+import type { Stretch } from '../support/stretch-ledger.ts'
+import { corpusDirectory } from './corpus.ts'
 import { fuzzTargets } from './targets.ts'
-import type { Target } from './targets.ts'
+import { addTally, FuzzThread, NOTHING } from './thread.ts'
+import type { FuzzTally } from './thread.ts'
 
-const HEAP_MIB = 256
-const ARRAY_BUFFERS_BYTES_MAX = 256 * 1024 * 1024
-/** Inputs between two looks from outside. */
-const SLICE = 2_000
-/** A slice takes a fraction of a second; a machine with a load of its own some seconds. */
-const HANG_MS = 120_000
-const INPUT_BYTES_MAX = 64 * 1024
-/** Inputs that were accepted lately are mutated further, so that several changes add up. */
-const POOL_MAX = 256
+/** Runs that begin anew with the corpus alone: a few seconds of work. */
+const STRETCH_RUNS = 50_000
+const ROOT = path.join(import.meta.dirname, '..', '..')
+/** The code under test, and what makes the inputs. */
+const CODE = {
+  'src/core': /./,
+  'src/control': /^(?:json|lines|percent)/,
+  'src/daemon': /^token/,
+  'src/net': /^(?:addresses|frames|peer-exchange)/,
+  'test/fuzz': /^(?:mutate|samples|targets|thread|work)/,
+}
+
+const USAGE = `npm run fuzz -- [options]
+
+  --runs N         executions of each decoder, rounded up to ${STRETCH_RUNS}s (100000)
+  --only A,B,…     these decoders
+  --ledger FILE    keep what passed in FILE, and go on from there
+  --minutes M      stop after so long
+  --jobs J         threads (all cores)`
+
+interface Options {
+  runs: number
+  only: string[] | undefined
+  ledger: string | undefined
+  minutes: number
+  jobs: number
+}
+
+function optionsOf(args: string[]): Options {
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({
+    args,
+    options: { runs: text, only: text, ledger: text, minutes: text, jobs: text },
+  })
+  const number = (name: 'runs' | 'minutes' | 'jobs', usual: number): number => {
+    const value = values[name] === undefined ? usual : Number(values[name])
+    if (value > 0) return value
+    throw new TypeError(`--${name} ${values[name]}: not a number above zero`)
+  }
+  return {
+    runs: number('runs', 100_000),
+    only: values.only?.split(','),
+    ledger: values.ledger,
+    minutes: number('minutes', Infinity),
+    jobs: number('jobs', availableParallelism()),
+  }
+}
+
+type TargetLedger = StretchLedger<FuzzTally>
+
+function ledgersOf({ only, ledger }: Options): Map<string, TargetLedger> {
+  const names = fuzzTargets().map(({ name }) => name)
+  const unknown = only?.find((name) => !names.includes(name))
+  if (unknown !== undefined) {
+    throw new TypeError(`--only ${unknown}: no such decoder; there are ${names.join(', ')}`)
+  }
+  const code = codeHash(ROOT, CODE)
+  const chosen = names.filter((name) => only?.includes(name) ?? true)
+  return new Map(
+    chosen.map((name) => [name, new StretchLedger(ledger, `${code} ${name}`, NOTHING, addTally)]),
+  )
+}
 
 interface Job {
   name: string
-  runs: number
-  seed: number
-  /** Length and bytes of the input under way. */
-  input: SharedArrayBuffer
+  stretch: Stretch
 }
 
-interface Progress {
-  runs: number
-  accepted: number
-}
-
-function workOn({ name, runs, seed, input }: Job): void {
-  const target = fuzzTargets().find((one) => one.name === name)!
-  const random = new Seeded(seed, name)
-  const pool = [...corpusOf(target)]
-  const fixed = pool.length
-  const length = new Uint32Array(input, 0, 1)
-  const bytes = new Uint8Array(input, 4)
-  let accepted = 0
-  for (let run = 1; run <= runs; run++) {
-    const mutated = target.mutate(random.pick(pool), random.pick(pool), random)
-    length[0] = Math.min(mutated.length, INPUT_BYTES_MAX)
-    bytes.set(mutated.subarray(0, INPUT_BYTES_MAX))
-    if (target.run(mutated)) {
-      accepted++
-      if (pool.length < POOL_MAX) pool.push(mutated)
-      else if (random.chance(0.01)) pool[random.int(fixed, POOL_MAX - 1)] = mutated
-    }
-    if (run % SLICE === 0 || run === runs) {
-      if (process.memoryUsage().arrayBuffers > ARRAY_BUFFERS_BYTES_MAX) {
-        throw new Error('the arrays take too much memory')
-      }
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has none
-      parentPort!.postMessage({ runs: run, accepted } satisfies Progress)
+/** One stretch of each decoder after the other, so that all have got as far when time is over. */
+function* jobsOf(ledgers: ReadonlyMap<string, TargetLedger>, runs: number): Generator<Job> {
+  const count = Math.ceil(runs / STRETCH_RUNS) * STRETCH_RUNS
+  const left = new Map(
+    [...ledgers].map(([name, ledger]) => {
+      const stretches = ledger.rest({ from: 1, count })
+      return [name, stretches.flatMap((one) => cutUp(one, STRETCH_RUNS)).values()]
+    }),
+  )
+  while (left.size > 0) {
+    for (const [name, stretches] of left) {
+      const { value: stretch } = stretches.next()
+      if (stretch === undefined) left.delete(name)
+      else yield { name, stretch }
     }
   }
 }
 
-async function fuzz(target: Target, runs: number, seed: number): Promise<Progress> {
-  const input = new SharedArrayBuffer(4 + INPUT_BYTES_MAX)
-  const worker = new Worker(new URL(import.meta.url), {
-    workerData: { name: target.name, runs, seed, input } satisfies Job,
-    resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
-  })
-  let progress: Progress = { runs: 0, accepted: 0 }
-  try {
-    await new Promise<void>((resolve, reject) => {
-      let watch = setTimeout(() => undefined, 0)
-      const arm = (): void => {
-        clearTimeout(watch)
-        watch = setTimeout(() => reject(new Error(`no progress for ${HANG_MS} ms`)), HANG_MS)
+/** Names of the decoders that failed. */
+async function fuzz(
+  ledgers: ReadonlyMap<string, TargetLedger>,
+  options: Options,
+): Promise<Set<string>> {
+  const failed = new Set<string>()
+  const jobs = jobsOf(ledgers, options.runs)
+  const until = performance.now() + options.minutes * 60_000
+  await Promise.all(
+    Array.from({ length: options.jobs }, async () => {
+      let thread = new FuzzThread()
+      try {
+        for (const { name, stretch } of jobs) {
+          if (performance.now() > until) break
+          if (failed.has(name)) continue
+          try {
+            ledgers.get(name)!.passed(stretch, await thread.run(name, stretch))
+          } catch (error) {
+            failed.add(name)
+            const file = keep(name, thread.input)
+            process.stdout.write(`FAILED ${name}, kept in ${file}: ${String(error)}\n`)
+            await thread.end()
+            thread = new FuzzThread()
+          }
+        }
+      } finally {
+        await thread.end()
       }
-      arm()
-      worker.on('message', (message: Progress) => {
-        progress = message
-        arm()
-      })
-      worker.once('error', reject)
-      worker.once('exit', () => {
-        clearTimeout(watch)
-        resolve()
-      })
-    })
-  } catch (error) {
-    const file = keep(target, new Uint8Array(input))
-    throw new Error(`${target.name}, kept in ${file}: ${String(error)}`, { cause: error })
-  } finally {
-    await worker.terminate()
-  }
-  return progress
+    }),
+  )
+  return failed
 }
 
-function keep(target: Target, shared: Uint8Array): string {
-  const copy = shared.slice()
-  const [length] = new Uint32Array(copy.buffer, 0, 1)
-  const input = copy.subarray(4, 4 + length!)
-  const directory = path.join(CORPUS, target.name.replaceAll(' ', '-'))
+function keep(name: string, input: Uint8Array): string {
+  const directory = corpusDirectory(name)
   mkdirSync(directory, { recursive: true })
-  const name = `found-${Buffer.from(input).toString('base64url').slice(0, 12)}-${input.length}`
-  const file = path.join(directory, name)
+  const start = Buffer.from(input).toString('base64url').slice(0, 12)
+  const file = path.join(directory, `found-${start}-${input.length}`)
   writeFileSync(file, input)
   return file
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      runs: { type: 'string', default: '100000' },
-      seed: { type: 'string', default: '1' },
-      only: { type: 'string' },
-    },
-  })
-  const only = values.only?.split(',')
-  const targets = fuzzTargets().filter(({ name }) => only?.includes(name) ?? true)
-  if (targets.length === 0) throw new Error(`no such target: ${values.only}`)
-  let failed = 0
-  for (const target of targets) {
-    const started = performance.now()
-    try {
-      const { runs, accepted } = await fuzz(target, Number(values.runs), Number(values.seed))
-      const seconds = (performance.now() - started) / 1000
-      const share = ((100 * accepted) / runs).toFixed(1)
-      process.stdout.write(
-        `${target.name.padEnd(16)} ${runs} runs, ${share} % accepted, ${Math.round(runs / seconds)}/s\n`,
-      )
-    } catch (error) {
-      failed++
-      process.stdout.write(`FAILED ${String(error)}\n${(error as Error).stack ?? ''}\n`)
-    }
+/** Of all stretches in the ledger; a second is one of a thread's processor time. */
+function report(ledgers: ReadonlyMap<string, TargetLedger>): string {
+  const row = (name: string, { runs, accepted, cpuMs }: FuzzTally): string => {
+    const share = runs === 0 ? '–' : `${((100 * accepted) / runs).toFixed(1)} % accepted`
+    const rate = cpuMs === 0 ? '–' : `${Math.round(runs / (cpuMs / 1_000))}/s`
+    return `${name.padEnd(26)} ${String(runs).padStart(11)} runs ${share.padStart(16)} ${rate.padStart(9)}`
   }
-  process.exitCode = failed === 0 ? 0 : 1
+  const tallies = [...ledgers].map(([name, { tally }]) => [name, tally] as const)
+  const all = tallies.reduce((sum, [, tally]) => addTally(sum, tally), NOTHING)
+  return [...tallies.map(([name, tally]) => row(name, tally)), row('all', all)].join('\n')
 }
 
-if (isMainThread) await main()
-else workOn(workerData as Job)
+try {
+  const options = optionsOf(process.argv.slice(2))
+  const ledgers = ledgersOf(options)
+  const failed = await fuzz(ledgers, options)
+  process.stdout.write(`${report(ledgers)}\n`)
+  if (failed.size > 0) process.exitCode = 1
+} catch (error) {
+  if (!(error instanceof TypeError)) throw error
+  console.error(`${error.message}\n\n${USAGE}`)
+  process.exitCode = 2
+}

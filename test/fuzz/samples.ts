@@ -1,18 +1,32 @@
 /** One valid input of every kind, as the program itself makes it: where fuzzing begins. */
 import { encodeGossip } from '../../src/core/wire/gossip.ts'
-import { decodeLink } from '../../src/core/wire/link.ts'
+import { decodeLink, encodeLink } from '../../src/core/wire/link.ts'
 import type { LinkType } from '../../src/core/wire/link.ts'
 import { toBinary } from '../../src/core/bytes.ts'
 import { makeRegister } from '../../src/core/item.ts'
 import type { RawRecord } from '../../src/core/records.ts'
 import { binary, Fleet, hash } from '../support/fleet.ts'
+import type { Observer } from '../support/fleet.ts'
+
+/** What breaks a session or a link off, which nothing in the scene does. */
+export const PARTINGS: readonly (readonly [LinkType, Uint8Array])[] = [
+  [
+    'sessionEnd',
+    encodeLink('sessionEnd', { session: 3, code: 'BUSY', retryMs: 1_500, fromAsker: true }),
+  ],
+  [
+    'refused',
+    encodeLink('refused', { code: 'WRONG_MAP', message: 'another map', retryMs: 60_000 }),
+  ],
+]
 
 /** More actors than a pull request names at once, so that pulls begin by comparing buckets. */
 const MANY_ACTORS = 300
 
 /** Two nodes whose sessions use every message: pulls with and without buckets, the range step, a question of convergence. */
-export function everyMessageScene(): Fleet {
+export function everyMessageScene(observer: Observer = {}): Fleet {
   const fleet = new Fleet({ seed: 3, nodes: 2 })
+  fleet.observers.push(observer)
   const [a, b] = fleet.nodes
   for (const node of fleet.nodes) fleet.start(node)
   for (let i = 0; i < 30; i++) {
@@ -53,22 +67,29 @@ export function everyMessageScene(): Fleet {
 /** Larger samples only make fuzzing slow. */
 const SAMPLE_BYTES_MAX = 2048
 
-/** The smallest message of each type, and the largest that is not too large. */
+/** Of each type that the scene sends: the smallest message, one in between, and the largest that is not too large. */
 export function linkSamples(): Map<LinkType, Uint8Array[]> {
-  const samples = new Map<LinkType, Uint8Array[]>()
-  const fleet = everyMessageScene()
-  fleet.observers.push({
+  const sent = new Map<LinkType, Map<number, Uint8Array>>()
+  const fleet = everyMessageScene({
     before: (_node, event) => {
-      if (event.type !== 'message') return
+      if (event.type !== 'message' || event.bytes.length > SAMPLE_BYTES_MAX) return
       const message = decodeLink(event.bytes)
       if (typeof message === 'string') throw new Error(message)
-      const known = [...(samples.get(message.type) ?? []), event.bytes]
-      known.sort((x, y) => x.length - y.length)
-      const largest = known.findLast(({ length }) => length <= SAMPLE_BYTES_MAX)
-      samples.set(message.type, [known[0]!, largest ?? known[0]!])
+      const bySize = sent.get(message.type) ?? new Map<number, Uint8Array>()
+      sent.set(message.type, bySize.set(event.bytes.length, event.bytes))
     },
   })
   fleet.pass(15_000)
+  const samples = new Map<LinkType, Uint8Array[]>()
+  for (const [type, bySize] of sent) {
+    const sizes = [...bySize.keys()].sort((x, y) => x - y)
+    const picked = new Set([0, sizes.length >> 1, sizes.length - 1].map((at) => sizes[at]!))
+    samples.set(
+      type,
+      [...picked].map((size) => bySize.get(size)!),
+    )
+  }
+  for (const [type, bytes] of PARTINGS) samples.set(type, [bytes])
   return samples
 }
 

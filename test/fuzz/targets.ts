@@ -18,9 +18,15 @@ import { decodeLink } from '../../src/core/wire/link.ts'
 import type { LinkMessage, LinkType } from '../../src/core/wire/link.ts'
 import type { KeyState as WireKeyState } from '../../src/core/wire/messages.ts'
 import { applyDelta } from '../../src/core/writes.ts'
+import { ZodError } from 'zod'
 import { importedOfJson, mutationOfJson } from '../../src/control/json.ts'
+import { LineSplitter } from '../../src/control/lines.ts'
+import { queryBytes } from '../../src/control/percent.ts'
 import { decodeToken, encodeToken } from '../../src/daemon/token.ts'
 import { HearsayError } from '../../src/errors.ts'
+import { endpointOf, isPeerId, isUsable } from '../../src/net/addresses.ts'
+import { encodeFrame, FrameAssembler, splitFrames } from '../../src/net/frames.ts'
+import { decodeTelling } from '../../src/net/peer-exchange.ts'
 import { hash } from '../support/fleet.ts'
 import type { Seeded } from '../support/seeded.ts'
 import { mutateBytes, mutateProtobuf, mutateText } from './mutate.ts'
@@ -41,6 +47,8 @@ const MONO = 1000
 /** Format and checksum. */
 const TOKEN_SEAL_BYTES = 5
 
+const LINE_BYTES_MAX = 64
+
 /** Of the name of a tour. */
 const TOUR_BYTES = 8
 
@@ -53,6 +61,10 @@ export function fuzzTargets(): Target[] {
     recordTarget(),
     ...textTargets(),
     ...tokenTargets(),
+    frameTarget(),
+    tellingTarget(),
+    linesTarget(),
+    queryTarget(),
   ]
 }
 
@@ -272,6 +284,99 @@ function tokenTargets(): Target[] {
 function sealed(format: number, payload: Uint8Array): string {
   const checksum = createHash('sha256').update(`${KEY}\0`).update(payload).digest().subarray(0, 4)
   return Buffer.concat([Uint8Array.of(format), checksum, payload]).toString('base64url')
+}
+
+/** Frames as they come from a stream. What splits them throws errors of its own on a bad length. */
+function frameTarget(): Target {
+  const pieces = [new Uint8Array(0), new Uint8Array(5).fill(7), new Uint8Array(300).fill(9)]
+  const frames = pieces.map((piece) => encodeFrame('bulk', true, piece).subarray())
+  return {
+    name: 'frames',
+    samples: [
+      ...frames,
+      Buffer.concat([...frames, encodeFrame('control', true, frames[1]!).subarray()]),
+    ],
+    mutate: mutateBytes,
+    run: (input) => {
+      const assembler = new FrameAssembler()
+      try {
+        for (const frame of splitFrames([input])) assembler.push(frame)
+        return true
+      } catch (error) {
+        if (error instanceof HearsayError || SPLITTING_ERRORS.has((error as Error).name))
+          return false
+        throw error
+      }
+    },
+  }
+}
+
+const SPLITTING_ERRORS = new Set([
+  'InvalidDataLengthError',
+  'InvalidDataLengthLengthError',
+  'UnexpectedEOFError',
+])
+
+/** What peers tell of others, with the addresses in it. */
+function tellingTarget(): Target {
+  const peer = '12D3KooWGRwaHWPNdunu89DZG3r7c2CvHS1qHfqBQ1kbJY9EykZQ'
+  const addresses = [`/ip4/192.0.2.1/tcp/7400/p2p/${peer}`, '/dns4/host.example/tcp/7400']
+  const tellings = [
+    { links: 0, accepts: [], peers: [] },
+    { links: 3, accepts: ['e96ed4c29821abf5'], leaving: true, peers: [{ peer, addresses }] },
+  ]
+  return {
+    name: 'telling',
+    samples: tellings.map((telling) => Buffer.from(JSON.stringify(telling))),
+    mutate: mutateText,
+    run: (input) => {
+      try {
+        for (const told of decodeTelling(input).peers) {
+          isPeerId(told.peer)
+          told.addresses.filter(isUsable).map(endpointOf)
+        }
+        return true
+      } catch (error) {
+        if (error instanceof SyntaxError || error instanceof ZodError) return false
+        throw error
+      }
+    },
+  }
+}
+
+/** The splitter of request bodies, fed in two parts. */
+function linesTarget(): Target {
+  const text = '{"op":"delete","key":"k"}\n\n{"op":"put"}\r\n'
+  return {
+    name: 'lines',
+    samples: [text, `${text}é`, 'x'.repeat(LINE_BYTES_MAX)].map((one) => Buffer.from(one)),
+    mutate: mutateBytes,
+    run: (input) => {
+      const splitter = new LineSplitter(LINE_BYTES_MAX)
+      const bytes = Buffer.from(input)
+      const lines = [
+        ...splitter.push(bytes.subarray(0, bytes.length >> 1)),
+        ...splitter.push(bytes.subarray(bytes.length >> 1)),
+        ...splitter.end(),
+      ]
+      const held = Math.max(
+        splitter.carriedBytes,
+        ...lines.map((line) => Buffer.byteLength(line.text)),
+      )
+      if (held > LINE_BYTES_MAX) throw new Error(`${held} bytes held of a line`)
+      return lines.every(({ fault }) => fault === undefined)
+    },
+  }
+}
+
+function queryTarget(): Target {
+  const urls = ['/v1/list?prefix=a%2Fb%00+c&limit=5', '/v1/list', '/v1/list?%70refix=%ff&&=&prefix']
+  return {
+    name: 'query',
+    samples: urls.map((url) => Buffer.from(url)),
+    mutate: mutateText,
+    run: (input) => !refuses(() => queryBytes(Buffer.from(input).toString('latin1'), 'prefix')),
+  }
 }
 
 /** A refusal is one of ours; anything else that is thrown is a defect. */

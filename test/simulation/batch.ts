@@ -1,4 +1,5 @@
 /** Runs a stretch of seeds, one after the other: the part of the work that a thread does at a time. */
+import type { Stretch } from '../support/stretch-ledger.ts'
 import { draw } from './draw.ts'
 import { Run } from './run.ts'
 import { failureOf } from './shrink.ts'
@@ -7,11 +8,6 @@ import type { Tally } from './tally.ts'
 
 /** One run in so many is done twice: all of its events must be the same again. */
 const REPEATED_EVERY = 50
-
-export interface Stretch {
-  from: number
-  count: number
-}
 
 export interface Failure {
   seed: number

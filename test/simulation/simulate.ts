@@ -14,7 +14,9 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import type { Failure, Stretch, StretchResult } from './batch.ts'
+import { cutUp } from '../support/stretch-ledger.ts'
+import type { Stretch } from '../support/stretch-ledger.ts'
+import type { Failure, StretchResult } from './batch.ts'
 import { challenge } from './challenge.ts'
 import { draw } from './draw.ts'
 import { codeHash, Ledger } from './ledger.ts'
@@ -135,7 +137,7 @@ async function search(options: Options): Promise<boolean> {
   const before = ledger.tally.runs
   const stretches = ledger
     .rest({ from: options.from, count: options.seeds })
-    .flatMap((stretch) => cutUp(stretch))
+    .flatMap((stretch) => cutUp(stretch, STRETCH_SEEDS))
   if (before > 0) console.log(`${before} runs of this code stand in ${options.ledger}`)
   const failures: Failure[] = []
   const startedAt = performance.now()
@@ -147,7 +149,7 @@ async function search(options: Options): Promise<boolean> {
     process.stderr.write(progressLine(ledger.tally, before, options.seeds, seconds) + ended)
   }, every)
   await inThreads(options.jobs, stretches, (result) => {
-    if (result.failures.length === 0) ledger.passed(result)
+    if (result.failures.length === 0) ledger.passed(result, result.tally)
     failures.push(...result.failures)
     return failures.length < options.failures
   })
@@ -157,14 +159,6 @@ async function search(options: Options): Promise<boolean> {
   console.log(report(ledger.tally, ledger.tally.runs - before, cpuMs))
   for (const failure of failures.slice(0, options.failures)) explain(failure)
   return failures.length === 0
-}
-
-function cutUp({ from, count }: Stretch): Stretch[] {
-  const parts: Stretch[] = []
-  for (let at = from; at < from + count; at += STRETCH_SEEDS) {
-    parts.push({ from: at, count: Math.min(STRETCH_SEEDS, from + count - at) })
-  }
-  return parts
 }
 
 /** Hands the stretches out until none is left, or `take` has had enough. */
