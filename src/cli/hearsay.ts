@@ -1,4 +1,5 @@
 /** `hearsay`: the command line of the daemon beside it. One file per command in `commands/`. */
+import 'core-js/modules/es.promise.with-resolvers.js' // Node 20 lacks it, and libp2p needs it.
 import { once } from 'node:events'
 import { Command, CommanderError } from 'commander'
 

@@ -15,7 +15,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
-import { z } from 'zod'
+import * as z from 'zod'
 
 import type { AllowChange, AllowView } from '../membership-api.ts'
 import { HearsayError } from '../errors.ts'

@@ -6,7 +6,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Log } from './log.ts'
 import type { PeerId } from './transport.ts'
 

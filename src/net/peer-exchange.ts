@@ -12,7 +12,7 @@
  */
 import { decode, encode } from 'it-length-prefixed'
 import type { Connection, Stream } from '@libp2p/interface'
-import { z } from 'zod'
+import * as z from 'zod'
 import { BOOK_ADDRESSES_PER_PEER_MAX } from './address-book.ts'
 import type { AddressBook } from './address-book.ts'
 import { endpointOf, isLoopback, isPeerId, isUsable } from './addresses.ts'

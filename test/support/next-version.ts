@@ -74,13 +74,12 @@ const NOT_TODAYS: Patch = {
   put: 'const VERSION_MIN = 2;',
 }
 
-/** Makes such a build in a directory, which is made; the path of its hearsayd. */
+/** Makes such a build in a directory, which is made; the path of its hearsayd, from separate files. */
 export function buildNextVersion(directory: string, options: { onlyNext?: boolean } = {}): string {
   mkdirSync(directory)
   cpSync(path.join(PROJECT_ROOT, 'dist/src'), path.join(directory, 'dist/src'), {
     recursive: true,
   })
-  cpSync(path.join(PROJECT_ROOT, 'bin'), path.join(directory, 'bin'), { recursive: true })
   symlinkSync(path.join(PROJECT_ROOT, 'node_modules'), path.join(directory, 'node_modules'))
   const about = readFileSync(path.join(PROJECT_ROOT, 'package.json'), 'utf8')
   const named = { ...(JSON.parse(about) as object), version: '99.0.0' }
@@ -93,5 +92,5 @@ export function buildNextVersion(directory: string, options: { onlyNext?: boolea
     assert.equal(parts.length, 2, `${file} has "${find}" ${parts.length - 1} times`)
     writeFileSync(at, parts.join(put))
   }
-  return path.join(directory, 'bin/hearsayd')
+  return path.join(directory, 'dist/src/cli/hearsayd.js')
 }

@@ -1,9 +1,9 @@
 /** `hearsay help config`: how settings are given, and all of them, from the file that explains them. */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { PACKAGE_ROOT } from '../../version.ts'
 
-/** The package's own: this file runs from dist/src/cli/topics. */
-const CONFIG_DIR = path.resolve(import.meta.dirname, '../../../../config')
+const CONFIG_DIR = path.join(PACKAGE_ROOT, 'config')
 
 export function config(): string {
   const settings = readFileSync(path.join(CONFIG_DIR, 'default.yaml'), 'utf8')
