@@ -14,13 +14,25 @@ import { quantile } from '../bench/meter.ts'
 import { bytesInWords } from '../../src/cli/words.ts'
 import { NotPermitted, seconds } from './scenario.ts'
 import type { Scenario } from './scenario.ts'
+import { cut } from './scenarios/cut.ts'
 import { forming } from './scenarios/forming.ts'
+import { removed } from './scenarios/removed.ts'
 import { replaced } from './scenarios/replaced.ts'
 import { rolling } from './scenarios/rolling.ts'
-import { World } from './world.ts'
+import { rotation } from './scenarios/rotation.ts'
+import { sideBySide } from './scenarios/side-by-side.ts'
+import { closeOnSignals, World } from './world.ts'
 import type { Plan } from './world.ts'
 
-const SCENARIOS: readonly Scenario[] = [forming, replaced, rolling]
+const SCENARIOS: readonly Scenario[] = [
+  forming,
+  rotation,
+  removed,
+  rolling,
+  sideBySide,
+  cut,
+  replaced,
+]
 
 function refuse(reason: string): never {
   process.stderr.write(`nightly: ${reason}\n`)
@@ -94,12 +106,22 @@ async function play(scenario: Scenario, plan: Plan, totals: Totals): Promise<voi
       console.error(await world.fleet.report())
     }
   } finally {
+    if (!(await closed(world))) totals.failed++
     totals.yes += world.judge.yes
     totals.no += world.judge.no
     totals.lies += world.judge.lies.length
     totals.reads += world.judge.reads
-    await world.load.stopAll()
-    await world.fleet.close()
+  }
+}
+
+/** False when a daemon had ended that nobody told to. */
+async function closed(world: World): Promise<boolean> {
+  try {
+    await world.close()
+    return true
+  } catch (error) {
+    console.error(error)
+    return false
   }
 }
 
@@ -117,6 +139,7 @@ async function main(): Promise<number> {
   const minutes = numberOf(values.minutes, '--minutes', 1)
   const seed = numberOf(values.seed, '--seed', 0)
   enterNamespace()
+  closeOnSignals()
   console.log(`seed ${seed}, ${counts.join(' and ')} daemons, ${minutes} minutes of replacement`)
   const totals: Totals = { yes: 0, no: 0, lies: 0, reads: 0, failed: 0 }
   const start = performance.now()

@@ -32,6 +32,7 @@ const FULL_MESH_MAX = 13
 /** What a write costs grows with the daemons that take it: so many writes a second, divided by their number. */
 const WRITES_PER_SECOND = 200
 const ASKERS = 2
+const EXIT_INTERRUPTED = 130
 const ASK_PAUSE_MS_PER_DAEMON = 100
 /** Forming and agreeing take seconds; a busy machine and bad links may take minutes. */
 export const PATIENCE_MS = 180_000
@@ -42,6 +43,23 @@ const QUESTIONS: readonly Question[] = [
   'command',
   'fleet command',
 ]
+
+const open = new Set<World>()
+
+/** Closes what is open, the last one first: its network may be one that an earlier one made. */
+export async function closeWorlds(): Promise<void> {
+  for (const world of [...open].reverse()) await world.close()
+}
+
+/** Whatever ends this program, its daemons, files and networks go with it. */
+export function closeOnSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      const end = (): never => process.exit(EXIT_INTERRUPTED)
+      closeWorlds().then(end, end)
+    })
+  }
+}
 
 export class World {
   readonly plan: Plan
@@ -59,6 +77,14 @@ export class World {
     this.random = new Seeded(plan.seed, name)
     this.load = new Load(this.ledger, new Seeded(plan.seed, `${name} load`))
     this.judge = new Judge(this.ledger, () => this.fleet.daemons)
+    open.add(this)
+  }
+
+  async close(): Promise<void> {
+    open.delete(this)
+    const stopped = this.load.stopAll()
+    await this.fleet.close()
+    await stopped
   }
 
   get running(): TestDaemon[] {

@@ -127,6 +127,8 @@ export class HearsayNode implements Node {
 
 export interface HearsayCluster extends Cluster<HearsayNode> {
   readonly fleet: Fleet
+  /** For one more daemon that is told of these. */
+  settings(told: readonly HearsayNode[]): Settings
 }
 
 /** Where the last daemon of each fleet writes a CPU profile, when one is wanted. */
@@ -149,9 +151,10 @@ export const hearsay = {
 
   async open(count: number, settings: Settings = {}): Promise<HearsayCluster> {
     const fleet = new Fleet()
+    const common = { ...defaults(), ...settings }
     const last = count - 1
     const daemons = await fleet
-      .startMany(count, { ...defaults(), ...settings }, (index) =>
+      .startMany(count, common, (index) =>
         profiles !== undefined && index === last ? { wrap: profiling(profiles) } : {},
       )
       .catch(async (error: unknown) => {
@@ -161,6 +164,7 @@ export const hearsay = {
     return {
       fleet,
       nodes: daemons.map((daemon) => new HearsayNode(daemon)),
+      settings: (told) => ({ ...common, bootstrap: told.map(({ daemon }) => daemon.address) }),
       async close() {
         // A profile is written at a clean end.
         if (profiles !== undefined) await daemons[last]!.stop()
