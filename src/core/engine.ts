@@ -119,6 +119,7 @@ export class Engine {
       lossAt: () => this.#loss.since,
       emit: (effect) => this.#effects.push(effect),
       submit: (work) => this.#submit(work),
+      storeFailed: () => this.#storeFailed !== undefined,
       count: (name, by) => this.#count(name, by),
       retireActor: (reason) => this.#retireActor(reason),
     })

@@ -61,6 +61,8 @@ export interface LinksHost {
   lossAt(): number
   emit(effect: CoreEffect): void
   submit(work: Work): void
+  /** Whether nothing can be written until the store is open again. */
+  storeFailed(): boolean
   count(name: string, by: number): void
   retireActor(reason: string): void
 }
@@ -356,7 +358,9 @@ export class Links {
         if (comparison.contextsEqual && theirs.complete) completeness.confirm(now.wall, now.mono)
         return peer.compared(theirs, comparison, now)
       },
-      mayPull: () => ![...this.peers.values()].some((other) => other.session?.pulling),
+      mayPull: () =>
+        !this.#host.storeFailed() &&
+        ![...this.peers.values()].some((other) => other.session?.pulling),
       missing: (part, wholeContext) => {
         this.#noteRollback(peer, part)
         peer.lacked(part, replica.context, this.#host.now().mono)

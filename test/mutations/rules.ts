@@ -1,6 +1,6 @@
 /**
  * For each rule of the design (R1 to R16; R10 comes with counters) mutations of the compiled core that break just that rule,
- * in the path that a daemon really uses.
+ * in the path that a daemon really uses; and what makes repair send more than it may.
  */
 
 export interface Mutation {
@@ -206,5 +206,19 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     file: 'repair/key-state.js',
     find: `return wire.items.length > 0 ? refusedWhole(held, wire) : undefined;`,
     replace: `return undefined;`,
+  },
+  {
+    name: 'repair resends',
+    what: 'a pull brings all that the answerer has of an actor, whatever the asker has said',
+    file: 'repair/pull-answer.js',
+    find: `const due = intervals.subtract(missing, intervalsIn(young, actor));`,
+    replace: `const due = mine;`,
+  },
+  {
+    name: 'repair in vain',
+    what: 'a daemon whose store has failed goes on pulling',
+    file: 'links.js',
+    find: `!this.#host.storeFailed() &&`,
+    replace: ``,
   },
 ]

@@ -37,6 +37,11 @@ function put(key: number, bytes: number, token?: number): Op {
   return { op: 'put', key, bytes, ttl: 0, ...(token === undefined ? {} : { token }) }
 }
 
+/** Of a client that has seen nothing of the key. */
+function blind(key: number, bytes: number): Op {
+  return { ...put(key, bytes), blind: true }
+}
+
 const FOUND: [title: string, found: Scenario][] = [
   [
     'a flipped bit in a peer’s context does not delete what its actor writes afterwards (R15)',
@@ -80,6 +85,13 @@ const FOUND: [title: string, found: Scenario][] = [
     scenario(5125, { nodes: 3, endMs: 120_000 }, [
       [2, 1, write(2, { op: 'put', key: 1, bytes: 4, ttl: 4_951 })],
       [6, 45_651, { do: 'putBack', node: 2, downMs: 1 }],
+    ]),
+  ],
+  [
+    'a daemon whose disk is full does not pull again and again what it cannot store',
+    scenario(425, { nodes: 5, endMs: 10_000 }, [
+      [8, 5_041, { do: 'diskFull', node: 1, ms: 4_519 }],
+      [10, 5_701, write(0, blind(1, 33_000), blind(1, 70_000))],
     ]),
   ],
 ]

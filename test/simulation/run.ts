@@ -13,6 +13,7 @@ import { check } from '../support/check-failure.ts'
 import { binary, Fleet, hash } from '../support/fleet.ts'
 import type { SimNode } from '../support/fleet.ts'
 import { FleetChecks } from '../support/fleet-checks.ts'
+import { RepairCostWatch } from '../support/fleet-repair-cost.ts'
 import { differenceBeside } from '../support/fleet-poison.ts'
 import { Seeded } from '../support/seeded.ts'
 import type { DiskImage } from '../support/sim-disk.ts'
@@ -391,7 +392,9 @@ export class Run {
       this.#await('poison', heldFor, () => differenceBeside(poison, fleet, checks))
       fleet.poisonedKey = undefined
     }
+    const cost = new RepairCostWatch(fleet, checks.facts)
     this.#await('agreement', heldFor, () => checks.difference())
+    cost.check()
     checks.settle()
   }
 

@@ -523,6 +523,11 @@ export class Fleet implements NetworkHost, GossipHost {
     this.network.drop(a, b)
   }
 
+  /** Whether they know each other's addresses. */
+  mayLink(a: SimNode, b: SimNode): boolean {
+    return this.#options.topology?.(a, b) !== false
+  }
+
   /** No more faults: what ran before runs, what can be linked is. */
   heal(): void {
     this.note(() => 'heal')

@@ -53,7 +53,7 @@ const RANGE_ROUNDS_MAX = 12
 const PROOF_PULL_DOTS_MAX = 4096
 
 export interface Receipt {
-  /** `postponed`: this daemon is pulling from another peer; `busy`: the peer answers too many already. */
+  /** `postponed`: this daemon is pulling from another peer, or cannot store anything now; `busy`: the peer answers too many already. */
   outcome: 'equal' | 'repaired' | 'postponed' | 'busy' | 'failed'
   reason?: string
   keysChanged: number
@@ -93,7 +93,7 @@ export interface SessionHost {
   send<T extends LinkType>(type: T, body: LinkBodies[T]): number
   submit(work: Work): void
   compared(theirs: Digest, comparison: Comparison): Plan
-  /** Whether a pull may begin: one at a time, so that two peers never send the same things. */
+  /** Whether a pull may begin: one at a time, so that two peers never send the same things, and none in vain. */
   mayPull(): boolean
   /** The answerer's whole context was told: what of it is missing here, and whether the answerer is complete. */
   missing(part: Map<ActorId, Intervals>, wholeContext: boolean): void
@@ -254,7 +254,7 @@ export class RepairSession {
     if (!this.#plan.pull) return this.#afterPull()
     const small = this.#options.prove && theirs.dots - mine.dots <= PROOF_PULL_DOTS_MAX
     if (!this.thorough && !small && !this.#host.mayPull()) {
-      return this.#end('postponed', 'another pull is under way')
+      return this.#end('postponed', 'another pull is under way, or the store has failed')
     }
     this.#requestPull()
   }

@@ -1,0 +1,96 @@
+/**
+ * How many bytes repair may send until all agree, from what the replicas lack when the faults end.
+ *
+ * Every item is sent to whoever lacks it, and little more than once: a session that breaks off sends what it had not yet
+ * committed again. Beside that, each link costs some in each repair interval: digests, and where they differ the contexts.
+ * So a repair that sends what the asker has told that it has, or searches on where nothing differs, is beyond the bound.
+ *
+ * A replica that begins anew meanwhile (its store failed, and what was not synced is gone) lacks things once more.
+ */
+import type { Context } from '../../src/core/context.ts'
+import type { Intervals } from '../../src/core/intervals.ts'
+import * as intervals from '../../src/core/intervals.ts'
+import { check } from './check-failure.ts'
+import type { Facts } from './facts.ts'
+import type { Fleet, Observer, SimNode } from './fleet.ts'
+
+/** How often what is lacking may be sent: sessions break off, and two peers may begin to bring the same. */
+const TIMES_MAX = 3
+/** For each link, in each repair interval: greetings, digests and the openings of sessions, both ways, a few times over. */
+const LINK_BYTES = 4_000
+/** And for each interval of a context that may be told. */
+const INTERVAL_BYTES = 240
+
+export class RepairCostWatch implements Observer {
+  readonly #fleet: Fleet
+  readonly #facts: Facts
+  readonly #since: number
+  readonly #bytesBefore: number
+  /** What each replica had seen when it began to catch up. */
+  readonly #seen: ReadonlyMap<string, Intervals>[] = []
+
+  /** From now on. */
+  constructor(fleet: Fleet, facts: Facts) {
+    this.#fleet = fleet
+    this.#facts = facts
+    this.#since = fleet.time
+    this.#bytesBefore = fleet.network.bytes
+    for (const node of this.#members) this.#keep(node)
+    fleet.observers.push(this)
+  }
+
+  get #members(): SimNode[] {
+    return this.#fleet.nodes.filter((node) => node.run > 0 && !node.gone)
+  }
+
+  started(node: SimNode): void {
+    this.#keep(node)
+  }
+
+  #keep(node: SimNode): void {
+    this.#seen.push(new Map(node.live.replica.context))
+  }
+
+  /** What was sent since then is within the bound. */
+  check(): void {
+    const sent = this.#fleet.network.bytes - this.#bytesBefore
+    const { interval } = this.#fleet.settings.repair
+    const rounds = Math.ceil((this.#fleet.time - this.#since) / interval) + 1
+    const lacking = this.#lackingBytes()
+    const perLink = LINK_BYTES + INTERVAL_BYTES * this.#longestContext()
+    const bound = TIMES_MAX * lacking + this.#links() * rounds * perLink
+    check(sent <= bound, 'repair bytes', () => {
+      return `${sent} bytes to agree, where replicas lacked ${lacking}; at most ${bound} are needed`
+    })
+  }
+
+  /** Of all items up to now, also those that were written since, once for each replica that lacked them. */
+  #lackingBytes(): number {
+    let bytes = 0
+    for (const { actor, counter, item } of this.#facts.all()) {
+      if (item === undefined) continue
+      for (const seen of this.#seen) {
+        const covered = intervals.covers(seen.get(actor) ?? intervals.EMPTY, counter)
+        if (!covered) bytes += item.envelopeBytes
+      }
+    }
+    return bytes
+  }
+
+  #links(): number {
+    const members = this.#members
+    const linksTo = (a: SimNode): SimNode[] =>
+      members.filter((b) => a.index < b.index && this.#fleet.mayLink(a, b))
+    return members.reduce((count, a) => count + linksTo(a).length, 0)
+  }
+
+  #longestContext(): number {
+    return Math.max(0, ...this.#members.map(({ live }) => countIntervals(live.replica.context)))
+  }
+}
+
+function countIntervals(context: Context): number {
+  let count = 0
+  for (const [, set] of context) count += set.length / 2
+  return count
+}
