@@ -40,8 +40,11 @@ export const VERSION_MAX = 1
 const SECOND_ASK_MS = 1_000
 const RETRY_BASE_MS = 500
 const RETRY_MAX_MS = 30_000
-/** While one peer is pulled from, a difference with another is looked at again this often: about the length of a pull. */
-const POSTPONED_RETRY_MS = 500
+/**
+ * Linked peers that are compared with within one repair interval: with more, each is compared with less often. What gossip
+ * lost any of them can tell of, so that what a daemon sends while all is well does not grow with the number of its links.
+ */
+const PEERS_PER_INTERVAL = 4
 /** A peer that has not said hello by then will not. */
 const HELLO_TIMEOUT_MS = 15_000
 /** How long a refused peer is left alone. */
@@ -422,6 +425,8 @@ export class Links {
       peer.fresh = true
       peer.nextDigestAt = now.mono
     }
+    peer.postponed = receipt.outcome === 'postponed'
+    if (session?.brought === true || session?.pulling === true) this.#pullFromNext()
     this.questions.proofs.finished(peer, session, receipt)
     if (peer.waiting.length === 0) return this.#proveNext(peer, receipt)
     // Who asked while a mere comparison was under way gets a session of their own, as long as there is a link.
@@ -463,17 +468,31 @@ export class Links {
 
   #waitAfter(peer: Peer, receipt: Receipt): number {
     const { interval, jitter } = this.#host.options.settings.repair
-    if (receipt.outcome === 'postponed')
-      return POSTPONED_RETRY_MS * (0.5 + this.#host.options.random.float())
     if (receipt.outcome === 'busy' || receipt.outcome === 'failed') {
       const wait = Math.min(RETRY_BASE_MS * 2 ** peer.failures++, RETRY_MAX_MS)
       return wait * (0.5 + this.#host.options.random.float())
     }
     peer.failures = 0
-    return peer.nextIn(interval) * (1 + jitter * (2 * this.#host.options.random.float() - 1))
+    const often = Math.max(1, this.peers.size / PEERS_PER_INTERVAL)
+    return (
+      peer.nextIn(interval * often) * (1 + jitter * (2 * this.#host.options.random.float() - 1))
+    )
   }
 
   // Pulls before their time.
+
+  /**
+   * A difference with another peer showed while one was pulled from. That pull brought something, or broke off: so there
+   * is more to fetch, perhaps from the other. One that had nothing to bring speaks of what gossip is about to bring, and
+   * the others are compared with at their time.
+   */
+  #pullFromNext(): void {
+    for (const peer of this.peers.values()) {
+      if (!peer.postponed) continue
+      peer.postponed = false
+      return this.#askNow(peer)
+    }
+  }
 
   #askForGaps(now: Now): void {
     const idle = [...this.peers.values()].filter(

@@ -70,6 +70,8 @@ export class Peer {
   /** Monotonic time at which the peer was asked something, if it has said nothing since. */
   unansweredSince: number | undefined
   failures = 0
+  /** It had something for this replica while another peer was pulled from. */
+  postponed = false
   /** Its latest session said removals that are held back (R13): it will say them at every range step. */
   heldBack = false
   lastDigest: { at: number; agreed: boolean } | undefined

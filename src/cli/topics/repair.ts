@@ -5,9 +5,10 @@ Gossip brings changes at once and may lose them: a full buffer, a cut cable, a
 machine that was off. Repair is what makes all daemons equal. It runs by
 itself.
 
-  compare   Every few seconds (repair.interval), on every new connection, and
-            when a gap shows, two daemons exchange digests of about 100 bytes.
-            Equal: nothing more is sent.
+  compare   Every few seconds (repair.interval; with more than four peers, with
+            four of them), on every new connection, and when a gap shows, two
+            daemons exchange digests of about 100 bytes. Equal: nothing more
+            is sent.
   pull      The asker sends which changes it has seen; the peer answers with
             those that it lacks, in one round trip for any number of
             differences. Partial progress stays, so an interrupted pull goes on

@@ -152,6 +152,8 @@ export class RepairSession {
   progressAt: number
   /** An item that was too large for gossip has come. */
   tookLarge = false
+  /** The peer had items or dead dots that were missing here. */
+  brought = false
   /** Removals were held back: the peer will say them again. */
   heldBack = false
   /** This replica has all that the peer had when the session began. */
@@ -318,6 +320,7 @@ export class RepairSession {
     ranges: readonly DotRange[],
     isDead: (dot: Dot) => boolean,
   ): void {
+    this.brought = true
     const missing = new Set<string>()
     for (const state of states) {
       for (const dot of this.#takeKey(change, state, isDead)) missing.add(dotText(dot))
