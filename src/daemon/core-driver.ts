@@ -83,6 +83,7 @@ export async function loadEngine(
     return { engine: new Engine(options, memory.replica, memory.meta, now), loss: undefined }
   }
   if (loaded.damage.length === 0) {
+    await data.store.releaseMemory()
     if (map === undefined) {
       await data.store.commit(encodeBirth(options.map, options.hash), { sync: true })
     }

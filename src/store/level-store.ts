@@ -134,6 +134,9 @@ const LOAD_SLICE_RECORDS_MAX = 1024
 /** A slice ends with the record that crosses this: it may be longer by one record. */
 const LOAD_SLICE_BYTES_MAX = 256 * KiB
 
+/** To open a store anew takes some milliseconds: less than this is not worth them. */
+const RELEASE_BYTES_MIN = 8 * MiB
+
 /** First byte of every key on disk: whose record it is. */
 const CHAIN = 0x00
 const RECORD = 0x01
@@ -373,6 +376,25 @@ class LevelStore implements Store {
     this.#refuseClosed()
     await this.#level.compactRange(BEHIND_RECORDS, BEHIND_RECORDS)
     yield* this.#files.read(damaged)
+  }
+
+  /**
+   * LevelDB keeps the tables that it has read mapped until it is closed: a third of the memory that a large map takes, for
+   * what is never read again. Its lock is given up for a moment here, so what another process did in it must show.
+   */
+  async releaseMemory(): Promise<void> {
+    this.#refuseClosed()
+    if ((await this.sizeBytes()) < RELEASE_BYTES_MIN) return
+    try {
+      await this.#level.close()
+      await this.#level.open()
+    } catch (error) {
+      throw openFailed(this.#directory, error)
+    }
+    const [link] = await firstKeys(this.#level)
+    if (link === undefined || Buffer.compare(link, chainKey(this.#head)) !== 0) {
+      throw locked(this.#directory, 'another process, which has changed it since')
+    }
   }
 
   /** Synced always: see the module's header. */

@@ -99,6 +99,11 @@ class MemoryStore implements Store {
     yield* []
   }
 
+  /** Its memory is the store. */
+  async releaseMemory(): Promise<void> {
+    this.#refuseClosed()
+  }
+
   commit(batch: StoreBatch, options: { sync: boolean }): Promise<void> {
     const turn = this.#enqueue(copyOf(batch), options)
     this.#tail = turn.catch(() => undefined)

@@ -44,6 +44,8 @@ export interface Store {
    * be loaded: that may end the process.
    */
   inspect(damaged: (what: string) => void): AsyncIterable<number>
+  /** Gives back the memory that `load` took. To be waited for, after a load and before the first commit. */
+  releaseMemory(): Promise<void>
   commit(batch: StoreBatch, options: { sync: boolean }): Promise<void>
   /** Bytes on disk now; 0 for a store without a disk. */
   sizeBytes(): Promise<number>

@@ -54,6 +54,7 @@ class Failing implements DataDirectory {
     return {
       load: (damaged) => store.load(damaged),
       inspect: (...args) => store.inspect(...args),
+      releaseMemory: () => store.releaseMemory(),
       sizeBytes: () => store.sizeBytes(),
       close: () => store.close(),
       commit: () => Promise.reject(failure),

@@ -2,8 +2,19 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn, spawnSync } from 'node:child_process'
 import type { ChildProcessByStdio } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, open, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  readdir,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
@@ -17,6 +28,17 @@ import { unsyncedAcknowledgements } from './store-trace.ts'
 const run = promisify(execFile)
 const CHILD = fileURLToPath(new URL('./store-child.js', import.meta.url))
 const SEED = Number(process.env['HEARSAY_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+
+/** How much of a store's tables is in the memory of this process, in KiB. */
+async function tablesResidentKiB(directory: string): Promise<number> {
+  let resident = 0
+  let isTable = false
+  for (const line of (await readFile('/proc/self/smaps', 'utf8')).split('\n')) {
+    if (/^[0-9a-f]+-/.test(line)) isTable = line.includes(directory) && line.endsWith('.ldb')
+    else if (isTable) resident += Number(/^Rss: +(\d+)/.exec(line)?.[1] ?? 0)
+  }
+  return resident
+}
 
 describe('level store', () => {
   let parent: string
@@ -66,6 +88,50 @@ describe('level store', () => {
     assert.deepEqual(trace.early, [])
     assert.equal(trace.acknowledged, 8)
     assert.ok(trace.logFiles.size >= 2, 'the trace saw no change of log files')
+  })
+
+  describe('a large store whose memory is released', () => {
+    beforeEach(async () => {
+      const store = await openLevelStore(directory)
+      for (let i = 0; i < 10; i++) {
+        const puts = Array.from({ length: 256 }, (_, n) => ({
+          key: textKey(`${i} ${n}`),
+          value: randomBytes(4096),
+        }))
+        await store.commit({ puts, deletes: [] }, { sync: true })
+      }
+      await store.close()
+    })
+
+    it('keeps no table in memory, is locked as before, and takes commits', async function () {
+      if (process.platform !== 'linux') this.skip()
+      const store = await openLevelStore(directory)
+      await contentOf(store)
+      assert.ok((await tablesResidentKiB(directory)) > 4096, 'there is nothing to release')
+      await store.releaseMemory()
+      const kept = await tablesResidentKiB(directory)
+      assert.ok(kept < 1024, `${kept} KiB`)
+      const child = spawnSync(process.execPath, [CHILD, 'write', directory], { encoding: 'utf8' })
+      assert.match(child.stderr, /DATA_DIR_LOCKED/)
+      await store.commit(put(['x', 'y']), { sync: true })
+      await store.close()
+      const again = await openLevelStore(directory)
+      assert.equal((await contentOf(again)).length, 2561)
+      await again.close()
+    })
+
+    it('is refused when another process has changed it meanwhile', async () => {
+      const copy = path.join(parent, 'copy')
+      await cp(directory, copy, { recursive: true })
+      const store = await openLevelStore(copy)
+      const other = await openLevelStore(directory)
+      await other.commit(put(['x', 'y']), { sync: true })
+      await other.close()
+      await rm(copy, { recursive: true })
+      await cp(directory, copy, { recursive: true })
+      await assert.rejects(store.releaseMemory(), isCode('DATA_DIR_LOCKED', 'another process'))
+      await store.close()
+    })
   })
 
   it('keeps out a second store of this process, by whichever path it comes', async () => {

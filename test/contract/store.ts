@@ -57,6 +57,20 @@ export function storeContract(
       assert.deepEqual(await contentOf(store), [])
     })
 
+    it('is the same store when it has given back the memory that a load took', async () => {
+      await store.commit(put(['a', 'one'], ['b', 'two']), { sync: true })
+      await reopen()
+      const content = await contentOf(store)
+      await store.releaseMemory()
+      assert.deepEqual(await contentOf(store), content)
+      await store.commit(put(['b', 'three']), { sync: true })
+      await reopen()
+      assert.deepEqual(await contentOf(store), [
+        ['a', 'one'],
+        ['b', 'three'],
+      ])
+    })
+
     it('gives back what was committed, before and after it was opened anew', async () => {
       await store.commit(put(['b', 'two'], ['a', 'one']), { sync: true })
       const expected = [

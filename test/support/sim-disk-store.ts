@@ -37,6 +37,10 @@ class SimDiskStore implements Store {
     for await (const slice of this.load()) yield slice.length
   }
 
+  async releaseMemory(): Promise<void> {
+    this.#refuseClosed()
+  }
+
   commit(batch: StoreBatch, { sync }: { sync: boolean }): Promise<void> {
     if (this.#closing !== undefined) return Promise.reject(closed(NAME))
     const copy = copyOf(batch)
