@@ -19,6 +19,8 @@ export class Change {
   readonly added = new Set<Item>()
   readonly removed = new Set<Item>()
   readonly seen = new Map<ActorId, Intervals>()
+  /** Dead on a peer's word alone. */
+  readonly hearsay = new Map<ActorId, Intervals>()
   readonly #addedByKey = new Map<string, Item[]>()
   readonly #addedByDot = new Map<ActorId, Map<number, Item>>()
   readonly #removals: Removal[] = []
@@ -77,6 +79,18 @@ export class Change {
     this.seen.set(actor, intervals.addRange(seen, from, to))
   }
 
+  /** Those of the dots `from`..`to` that neither the replica nor this change has seen. */
+  unseen(actor: ActorId, from: number, to: number): Intervals {
+    const rest = intervals.subtract([from, to], this.replica.context.get(actor))
+    return intervals.subtract(rest, this.seen.get(actor) ?? intervals.EMPTY)
+  }
+
+  /** Dots that are seen, and not held, because a peer says so and nothing else does (R13). */
+  hear(actor: ActorId, dots: Intervals): void {
+    if (dots.length === 0) return
+    this.hearsay.set(actor, intervals.union(this.hearsay.get(actor) ?? intervals.EMPTY, dots))
+  }
+
   /** Adds an item whose dot is not covered, and marks the dot seen: held implies seen. */
   add(item: Item): void {
     invariant(!this.covers(item.actor, item.counter), 'R3', 'a dot that was seen is added')
@@ -131,6 +145,7 @@ export class Change {
         this.replica.context.addRange(actor, seen[i]!, seen[i + 1]!)
       }
     }
+    for (const [actor, dots] of this.hearsay) this.replica.hearsay.add(actor, dots)
     for (const removal of this.#removals) this.replica.removals.add(removal)
   }
 

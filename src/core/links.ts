@@ -378,7 +378,7 @@ export class Links {
       },
       itemsRefused: (count) => this.#host.count('itemsRefused', count),
       twin: (kept, lost) => trust.twin(peer.id, kept, lost),
-      mayEmpty: (key, items) => trust.mayEmpty(peer.id, key, items),
+      mayGo: (items, vouched) => trust.mayGo({ peer: peer.id, items, vouched }),
       believed: (range, seen) => trust.believed(peer.id, range, seen),
       finished: (receipt) => this.#onFinished(peer, receipt),
     }

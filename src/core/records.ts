@@ -4,6 +4,7 @@
  * | key                          | value                                                         |
  * |------------------------------|---------------------------------------------------------------|
  * | `c` actor (16)               | intervals of that actor in the context                        |
+ * | `h` actor (16)               | intervals of its dots that are dead by hearsay (`hearsay.ts`) |
  * | `i` actor (16) counter (8)   | item hash (16), envelope                                      |
  * | `m`                          | its own hash (16), count and sum of all stored item hashes,   |
  * |                              | sum of the context, completeness, clock                       |
@@ -12,6 +13,9 @@
  * Every batch carries `m`, so a store that lost, kept or changed a record by itself disagrees with its own sums. That must
  * be noticed: an item that is missing while its dot is in the context looks exactly like a removed one (R8), and a context
  * that claims or forgets a dot blinds the replica to it or takes it for new.
+ *
+ * Hearsay is in no sum: a record of it that is lost makes a false witness of this replica, which takes a second fault in
+ * another one to matter.
  *
  * So what a store with damage gives is a replica of another kind: the items that are intact, and as its context exactly
  * their dots. It has nothing to say "removed" of, hence every verdict of it is sound, and peers bring back the rest.
@@ -28,6 +32,7 @@ import { Replica } from './replica.ts'
 import { packNumbers, unpackNumbers } from './wire/numbers.ts'
 
 const CONTEXT = 0x63
+const HEARSAY = 0x68
 const ITEM = 0x69
 const META = 0x6d
 const MAP = 0x76
@@ -99,7 +104,11 @@ export function encodeBatch(change: Change, meta: Meta, hash: Hash): RawBatch {
     const value = encodeIntervals(intervals.union(before, seen))
     if (before.length > 0) addContext(sums.context, actor, encodeIntervals(before), -1, hash)
     addContext(sums.context, actor, value, 1, hash)
-    puts.push({ key: contextKey(actor), value })
+    puts.push({ key: actorKey(CONTEXT, actor), value })
+  }
+  for (const [actor, dots] of change.hearsay) {
+    const value = encodeIntervals(replica.hearsay.with(actor, dots))
+    puts.push({ key: actorKey(HEARSAY, actor), value })
   }
   puts.push({ key: Uint8Array.of(META), value: encodeMeta(meta, sums, hash) })
   return { puts, deletes }
@@ -126,8 +135,11 @@ export function* encodeAll(
 ): Generator<RawBatch> {
   let puts: RawRecord[] = [{ key: Uint8Array.of(MAP), value: map }]
   let bytes = 0
+  for (const [actor, dots] of replica.hearsay) {
+    puts.push({ key: actorKey(HEARSAY, actor), value: encodeIntervals(dots) })
+  }
   for (const [actor, seen] of replica.context) {
-    puts.push({ key: contextKey(actor), value: encodeIntervals(seen) })
+    puts.push({ key: actorKey(CONTEXT, actor), value: encodeIntervals(seen) })
     if (puts.length < REWRITE_BATCH_RECORDS) continue
     yield { puts, deletes: [] }
     puts = []
@@ -290,6 +302,8 @@ export class Loader {
     switch (key[0]) {
       case CONTEXT:
         return this.#addContext(key, value)
+      case HEARSAY:
+        return this.#addHearsay(key, value)
       case ITEM:
         return this.#addItem(key, value)
       case META:
@@ -312,6 +326,13 @@ export class Loader {
     for (let i = 0; i < seen.length; i += 2) {
       this.#replica.context.addRange(actor, seen[i]!, seen[i + 1]!)
     }
+    return true
+  }
+
+  #addHearsay(key: Uint8Array, value: Uint8Array): boolean {
+    const dots = decodeIntervals(value)
+    if (key.length !== 1 + ACTOR_BYTES || dots === undefined) return false
+    this.#replica.hearsay.add(toBinary(key.subarray(1)), dots)
     return true
   }
 
@@ -372,9 +393,9 @@ function decodeMeta(bytes: Uint8Array, hash: Hash): { meta: Meta; sums: Sums } |
   }
 }
 
-function contextKey(actor: string): Uint8Array {
+function actorKey(kind: number, actor: ActorId): Uint8Array {
   const key = new Uint8Array(1 + ACTOR_BYTES)
-  key[0] = CONTEXT
+  key[0] = kind
   key.set(fromBinary(actor), 1)
   return key
 }

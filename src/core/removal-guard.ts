@@ -2,12 +2,21 @@
  * The guard against a peer that lost records and does not know it (R13).
  *
  * A peer that has a dot in its context and no item for it says "removed", and a single damaged replica that says so of
- * everything would empty the fleet. So keys that would end up empty by removals that nothing but a context proves are
- * counted, over a sliding hour and all peers; removals which a peer's removal log proves are not. Past the limit such
- * keys are *held*: they stay as they are until
- * - another peer says the same of them, or
+ * everything would empty the fleet. So keys that would lose items by removals that nothing but a context shows are counted,
+ * over a sliding hour and all peers. Not counted are removals which a peer's removal log proves, and a value that a new one
+ * of its key comes in the place of: whoever was away finds very many of those. Past the limit the items are *held*: they stay
+ * until
+ * - two peers vouch for their removal, or
  * - an operator approves, or
  * - they have been held for `removalHold`: then they go, with an alarm. Held for ever they would keep replicas from agreeing.
+ *
+ * A peer vouches for what it knows by itself: it held the item and saw the mutation that removed it, or had proof of it, or
+ * had two such peers. A peer that lacked an item, or let it go within the limit, has only heard from another that it is
+ * removed: that other may be the damaged one, so it says "by hearsay" (`hearsay.ts`), and bears no witness. By induction
+ * over the time at which each replica came to vouch for a dot, one that does so is the damaged replica itself, or knows of a
+ * mutation that removed it, or had two vouchers, of whom at most one is damaged. So with one damaged replica no two peers
+ * vouch for a removal that never was. An honest one has its writer and everybody whom its delta reached as vouchers, also
+ * after restarts, for hearsay is stored; where only one is left, the removal waits for an operator or its time.
  *
  * What is held is not applied and not forgotten by the peer: it differs, so that it comes again with the next comparison,
  * and the guard decides anew. To refuse, an operator has the items written anew, under dots that nobody has removed.
@@ -19,7 +28,7 @@ const MINUTE_MS = 60_000
 const WINDOW_MINUTES = 60
 /** Part of all keys, beside the configured number, that may be emptied in an hour. */
 const KEYS_PART = 0.01
-/** Keys remembered as held, some 200 bytes each; what is beyond stays as well, and is decided when there is room. */
+/** Items remembered as held, some 200 bytes each; what is beyond stays as well, and is decided when there is room. */
 const HELD_MAX = 65_536
 /** For how long an approval holds, so that what comes again in the next comparisons goes too. */
 const APPROVAL_MS = 60 * MINUTE_MS
@@ -33,19 +42,36 @@ export interface RemovalGuardSettings {
 
 export interface HeldKey {
   key: string
-  /** The peer that said first that it is removed. */
+  /** The peer that said first that they are removed. */
   peer: string
   /** Monotonic milliseconds. */
   since: number
   items: readonly Item[]
 }
 
-export type Verdict = 'apply' | 'apply-overdue' | 'hold'
+/** A peer says that these items of one key are removed, and shows no proof. */
+export interface Claim {
+  peer: string
+  items: readonly Item[]
+  /** Whether the peer knows that by itself. */
+  vouched(item: Item): boolean
+}
+
+interface HeldItem {
+  /** As in `HeldKey`. */
+  peer: string
+  since: number
+  /** The first peer that vouched for it. */
+  voucher: string | undefined
+}
+
+/** `confirmed`: two peers or an operator say so. `fits`: it is one of those that may go on anyone's word. */
+export type Verdict = 'confirmed' | 'fits' | 'overdue' | 'hold'
 
 export class RemovalGuard {
   readonly #replica: Replica
   readonly #settings: RemovalGuardSettings
-  readonly #held = new Map<string, HeldKey>()
+  readonly #held = new Map<Item, HeldItem>()
   /** Keys emptied, by minute; index is the minute modulo the window. */
   readonly #emptied = new Uint32Array(WINDOW_MINUTES)
   #minute = 0
@@ -56,32 +82,43 @@ export class RemovalGuard {
     this.#settings = settings
   }
 
-  /** Keys that are held, the longest held first; a key that has changed since is not. */
+  /** Keys of which something is held back, the longest held first. */
   held(): HeldKey[] {
-    for (const [key, { items }] of this.#held) {
-      if (!this.#isAsItWas(key, items)) this.#held.delete(key)
+    const keys = new Map<string, HeldKey & { items: Item[] }>()
+    for (const [item, { peer, since }] of this.#held) {
+      const { actor, counter, key } = item
+      const held = keys.get(key)
+      if (this.#replica.held(actor, counter) !== item) this.#held.delete(item)
+      else if (held === undefined) keys.set(key, { key, peer, since, items: [item] })
+      else held.items.push(item)
     }
-    return [...this.#held.values()]
+    return [...keys.values()]
   }
 
-  get holds(): boolean {
-    return this.#held.size > 0
+  judge(claim: Claim, mono: number): Verdict {
+    const { items } = claim
+    const verdicts = items.map((item) => this.#judgeOne(claim, item, mono))
+    const isHeld = verdicts.includes('hold')
+    if (isHeld && mono >= this.#approvedUntil && !this.#fits(mono)) return 'hold'
+    for (const item of items) this.#held.delete(item)
+    if (mono < this.#approvedUntil) return 'confirmed'
+    if (isHeld) return 'fits'
+    return verdicts.includes('overdue') ? 'overdue' : 'confirmed'
   }
 
-  /** Whether `peer` is believed that the last items of a key were removed. */
-  judge(peer: string, key: string, items: readonly Item[], mono: number): Verdict {
-    const before = this.#held.get(key)
-    const same = before !== undefined && sameItems(before.items, items)
-    const overdue = same && mono - before.since >= this.#settings.removalHold
-    const agreed = same && before.peer !== peer
-    if (agreed || overdue || mono < this.#approvedUntil || this.#fits(mono)) {
-      this.#held.delete(key)
-      return overdue && !agreed ? 'apply-overdue' : 'apply'
+  #judgeOne(claim: Claim, item: Item, mono: number): Verdict {
+    const { peer } = claim
+    const held = this.#held.get(item)
+    const voucher = claim.vouched(item) ? peer : undefined
+    if (held === undefined) {
+      if (this.#held.size < HELD_MAX) this.#held.set(item, { peer, since: mono, voucher })
+      return 'hold'
     }
-    if (!same && (before !== undefined || this.#held.size < HELD_MAX)) {
-      this.#held.set(key, { key, peer, since: mono, items })
+    if (held.voucher !== undefined && voucher !== undefined && held.voucher !== voucher) {
+      return 'confirmed'
     }
-    return 'hold'
+    held.voucher ??= voucher
+    return mono - held.since >= this.#settings.removalHold ? 'overdue' : 'hold'
   }
 
   /** What is held may go, and what peers say in the next hour is believed. Gives what was held. */
@@ -102,10 +139,6 @@ export class RemovalGuard {
     return held
   }
 
-  #isAsItWas(key: string, items: readonly Item[]): boolean {
-    return sameItems(this.#replica.siblings(key), items)
-  }
-
   /** Counts one more key if it fits the limit. */
   #fits(mono: number): boolean {
     const slot = this.#slot(mono)
@@ -124,8 +157,4 @@ export class RemovalGuard {
     this.#minute = minute
     return minute % WINDOW_MINUTES
   }
-}
-
-function sameItems(a: readonly Item[], b: readonly Item[]): boolean {
-  return a.length === b.length && a.every((item) => b.includes(item))
 }

@@ -9,6 +9,7 @@
  */
 import type { ActorId } from './bytes.ts'
 import { Context } from './context.ts'
+import { Hearsay } from './hearsay.ts'
 import { EMPTY } from './intervals.ts'
 import type { Intervals } from './intervals.ts'
 import { compareDots, compareStamps, winnerFirst } from './item.ts'
@@ -77,6 +78,7 @@ const BY_ORDER: RangeIndexOptions<Item> = { compare: compareOrder, lanes: true }
 export class Replica {
   readonly context: Context
   readonly removals = new RemovalLog()
+  readonly hearsay = new Hearsay()
   #byKey = new RangeIndex<Item>(BY_KEY)
   #byDot = new RangeIndex<Item>(BY_DOT)
   #byOrder = new RangeIndex<Item>(BY_ORDER)

@@ -7,7 +7,7 @@ import type { CoreEffect } from './events.ts'
 import { FarRanges } from './far-ranges.ts'
 import type { Dot, Item } from './item.ts'
 import { RemovalGuard } from './removal-guard.ts'
-import type { HeldKey } from './removal-guard.ts'
+import type { Claim, HeldKey } from './removal-guard.ts'
 import type { Replica } from './replica.ts'
 import type { CoreSettings, Now } from './settings.ts'
 import type { DotRange } from './wire/dots.ts'
@@ -50,23 +50,25 @@ export class Trust {
     this.#far.heard(actor, counter)
   }
 
-  mayEmpty(peer: string, key: string, items: readonly Item[]): boolean {
-    const verdict = this.#guard.judge(peer, key, items, this.#host.now().mono)
-    if (verdict === 'apply') return true
-    if (verdict === 'apply-overdue') {
+  mayGo(claim: Claim): 'hold' | 'heard' | 'confirmed' {
+    const { peer } = claim
+    const verdict = this.#guard.judge(claim, this.#host.now().mono)
+    if (verdict === 'confirmed') return 'confirmed'
+    if (verdict === 'fits') return 'heard'
+    if (verdict === 'overdue') {
       this.#count('removalsOverdue', 1)
       this.#tell('error', 'REMOVALS_APPLIED', { peer }, [
         'removals of many keys were held back for as long as they may be (repair.removalHold) and are applied now:',
-        'nobody refused them, and no second peer confirmed them',
+        'nobody refused them, and no second peer that knows it by itself confirmed them',
       ])
-      return true
+      return 'heard'
     }
     this.#count('removalsHeldBack', 1)
     this.#tell('error', 'REMOVALS_HELD', { peer }, [
-      'a peer says that very many keys were removed, and nothing proves it: they are kept until another peer says the same,',
-      'or somebody decides: see "hearsay removals"',
+      'a peer says that very many keys were removed, and nothing proves it: they are kept until another peer that knows it by',
+      'itself says the same, or somebody decides: see "hearsay removals"',
     ])
-    return false
+    return 'hold'
   }
 
   believed(peer: string, range: DotRange, seen: number): DotRange | undefined {

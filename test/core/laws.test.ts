@@ -116,12 +116,15 @@ class World {
     if (other === site) return
     const held = other.replica.siblings(key)
     const items = held.filter((_, index) => carried[index % carried.length])
-    const state: KeyState = { key, held, items, removed: [], mutations: [], itemsRefused: 0 }
+    const state: KeyState = { ...NOTHING, key, held, items }
     const isDead = (dot: Dot): boolean => other.replica.context.covers(dot.actor, dot.counter)
-    applyKeyState(site.change, state, { isDead, mayEmpty: () => true })
+    applyKeyState(site.change, state, { isDead, mayGo: () => 'heard' })
     site.naive.keyState(state, isDead)
   }
 }
+
+/** Of a key state. */
+const NOTHING = { removed: [], proofs: [], hearsay: [], itemsRefused: 0 }
 
 describe('laws of the map', function () {
   // Bounds what hangs; a slow machine must not fail.
@@ -177,9 +180,9 @@ describe('laws of the map', function () {
     write()
     const held = there.replica.siblings('k')
     for (const items of [[], held]) {
-      const state = { key: 'k', held, items, removed: [], mutations: [], itemsRefused: 0 }
+      const state = { ...NOTHING, key: 'k', held, items }
       const change = new Change(here.replica)
-      const applied = applyKeyState(change, state, { isDead: () => true, mayEmpty: () => true })
+      const applied = applyKeyState(change, state, { isDead: () => true, mayGo: () => 'heard' })
       assert.equal(applied.missing.length, held.length - items.length)
       const counters = change.siblings('k').map(({ counter }) => counter)
       assert.deepEqual(counters, [items.length === 0 ? 1 : 2])

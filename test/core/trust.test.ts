@@ -2,13 +2,17 @@
 import assert from 'node:assert/strict'
 import { Context } from '../../src/core/context.ts'
 import { FAR_DOTS, FAR_HOLD_MS, FarRanges } from '../../src/core/far-ranges.ts'
+import { toBinary } from '../../src/core/bytes.ts'
+import { Hearsay } from '../../src/core/hearsay.ts'
 import { makeRegister } from '../../src/core/item.ts'
 import type { Item } from '../../src/core/item.ts'
 import { RemovalGuard } from '../../src/core/removal-guard.ts'
+import type { Claim } from '../../src/core/removal-guard.ts'
 import { Replica } from '../../src/core/replica.ts'
 import type { Delta } from '../../src/core/wire/gossip.ts'
 import { binary, Fleet, hash, SETTINGS, stateOf, summaryOf } from '../support/fleet.ts'
 import type { SimNode } from '../support/fleet.ts'
+import { Seeded } from '../support/seeded.ts'
 
 const HOUR_MS = 3_600_000
 const A = 'a'.repeat(16)
@@ -16,6 +20,10 @@ const A = 'a'.repeat(16)
 function item(counter: number, key = `key${counter}`, value = counter): Item {
   const fields = { actor: A, counter, key, value: Uint8Array.of(value), ms: 1, tick: 0, expiry: 0 }
   return makeRegister(fields, hash)
+}
+
+function claim(peer: string, items: readonly Item[], vouches = true): Claim {
+  return { peer, items, vouched: () => vouches }
 }
 
 describe('removal guard (R13)', () => {
@@ -29,66 +37,115 @@ describe('removal guard (R13)', () => {
   it('lets as many go in an hour as it may, and holds the next', () => {
     const { guard, items } = guardOf(20, 10)
     for (const [i, one] of items.entries()) {
-      assert.equal(guard.judge('p', one.key, [one], i * 1000), i < 10 ? 'apply' : 'hold', `${i}`)
+      assert.equal(guard.judge(claim('p', [one]), i * 1000), i < 10 ? 'fits' : 'hold', `${i}`)
     }
     assert.equal(guard.held().length, 10)
     // The hour has passed for the first ten.
-    assert.equal(guard.judge('p', items[15]!.key, [items[15]!], HOUR_MS + 1), 'apply')
+    assert.equal(guard.judge(claim('p', [items[15]!]), HOUR_MS + 1), 'fits')
   })
 
   it('counts over a sliding hour, not over hours of the clock', () => {
     const { guard, items } = guardOf(20, 10)
     const at = (i: number): number => i * 10 * 60_000
     for (let i = 0; i < 20; i++) {
-      assert.equal(guard.judge('p', items[i]!.key, [items[i]!], at(i)), 'apply')
+      assert.equal(guard.judge(claim('p', [items[i]!]), at(i)), 'fits')
     }
-    assert.equal(guardOf(1, 0).guard.judge('p', 'key1', [item(1)], 0), 'hold')
+    assert.equal(guardOf(1, 0).guard.judge(claim('p', [item(1)]), 0), 'hold')
   })
 
   it('allows a hundredth of many keys', () => {
     const { guard, items } = guardOf(1000, 0)
-    const verdicts = items.slice(0, 20).map((one) => guard.judge('p', one.key, [one], 0))
+    const verdicts = items.slice(0, 20).map((one) => guard.judge(claim('p', [one]), 0))
     assert.deepEqual(
       verdicts,
-      Array.from({ length: 20 }, (_, i) => (i < 10 ? 'apply' : 'hold')),
+      Array.from({ length: 20 }, (_, i) => (i < 10 ? 'fits' : 'hold')),
     )
   })
 
   it('believes a second peer, but not the first one twice', () => {
     const { guard, items } = guardOf(1, 0)
     const [one] = items as [Item]
-    assert.equal(guard.judge('p', one.key, [one], 0), 'hold')
-    assert.equal(guard.judge('p', one.key, [one], 1), 'hold')
-    assert.equal(guard.judge('q', one.key, [one], 2), 'apply')
+    assert.equal(guard.judge(claim('p', [one]), 0), 'hold')
+    assert.equal(guard.judge(claim('p', [one]), 1), 'hold')
+    assert.equal(guard.judge(claim('q', [one]), 2), 'confirmed')
+  })
+
+  it('does not believe two of whom one has only heard of it', () => {
+    const { guard, items } = guardOf(1, 0)
+    const [one] = items as [Item]
+    assert.equal(guard.judge(claim('p', [one]), 0), 'hold')
+    assert.equal(guard.judge(claim('q', [one], false), 1), 'hold')
+    assert.equal(guard.judge(claim('r', [one]), 2), 'confirmed')
+    assert.equal(guard.judge(claim('q', [one], false), 3), 'hold')
+    assert.equal(guard.judge(claim('p', [one]), 4), 'hold')
+    assert.equal(guard.judge(claim('r', [one]), 5), 'confirmed')
+  })
+
+  it('believes two peers of whom one speaks of more', () => {
+    const { guard, items } = guardOf(2, 0)
+    const [one, two] = items as [Item, Item]
+    assert.equal(guard.judge(claim('p', [one, two]), 0), 'hold')
+    assert.equal(guard.judge(claim('q', [one]), 1), 'confirmed')
+    assert.deepEqual(guard.held()[0]!.items, [two])
   })
 
   it('does not take what one peer says of a value for what another says of the next', () => {
     const { guard, items } = guardOf(1, 0)
     const [one] = items as [Item]
-    assert.equal(guard.judge('p', one.key, [one], 0), 'hold')
-    assert.equal(guard.judge('q', one.key, [item(9, one.key)], 1), 'hold')
+    assert.equal(guard.judge(claim('p', [one]), 0), 'hold')
+    assert.equal(guard.judge(claim('q', [item(9, one.key)]), 1), 'hold')
   })
 
   it('holds nothing for ever', () => {
     const { guard, items } = guardOf(1, 0)
     const [one] = items as [Item]
-    assert.equal(guard.judge('p', one.key, [one], 0), 'hold')
-    assert.equal(guard.judge('p', one.key, [one], 6 * HOUR_MS - 1), 'hold')
-    assert.equal(guard.judge('p', one.key, [one], 6 * HOUR_MS), 'apply-overdue')
+    assert.equal(guard.judge(claim('p', [one]), 0), 'hold')
+    assert.equal(guard.judge(claim('p', [one]), 6 * HOUR_MS - 1), 'hold')
+    assert.equal(guard.judge(claim('p', [one]), 6 * HOUR_MS), 'overdue')
   })
 
   it('gives what it held to whoever decides', () => {
     const { guard, items } = guardOf(2, 0)
-    for (const one of items) guard.judge('p', one.key, [one], 0)
+    for (const one of items) guard.judge(claim('p', [one]), 0)
     assert.deepEqual(
       guard.approve(5).map(({ key }) => key),
       ['key1', 'key2'],
     )
     assert.deepEqual(guard.held(), [])
-    assert.equal(guard.judge('p', 'key1', [items[0]!], 6), 'apply', 'approved for an hour')
-    assert.equal(guard.judge('p', 'key1', [items[0]!], 5 + HOUR_MS), 'hold')
+    assert.equal(guard.judge(claim('p', [items[0]!]), 6), 'confirmed', 'approved for an hour')
+    assert.equal(guard.judge(claim('p', [items[0]!]), 5 + HOUR_MS), 'hold')
     assert.equal(guard.refuse().length, 1)
-    assert.equal(guard.judge('p', 'key1', [items[0]!], 6), 'hold', 'a refusal ends the approval')
+    assert.equal(guard.judge(claim('p', [items[0]!]), 6), 'hold', 'a refusal ends the approval')
+  })
+})
+
+describe('hearsay (R13)', () => {
+  it('errs to one side only, within its bounds', () => {
+    const hearsay = new Hearsay()
+    const random = new Seeded(1)
+    const actors = Array.from({ length: 5_000 }, () => toBinary(random.bytes(16)))
+    const dots = actors.map((actor, i) => ({ actor, counter: random.int(1, 10 + i) }))
+    for (let n = 0; n < 5_000; n++) {
+      dots.push({ actor: actors.at(-1 - (n % 3))!, counter: random.int(1, 10 ** 6) })
+    }
+    for (const { actor, counter } of dots) hearsay.add(actor, [counter, counter])
+    for (const { actor, counter } of dots) assert.ok(hearsay.has(actor, counter))
+    assert.equal([...hearsay].length, 4_096)
+    for (const [, set] of hearsay) assert.ok(set.length <= 128)
+    const strangers = Array.from({ length: 1_000 }, () => toBinary(random.bytes(16)))
+    const wrong = strangers.filter((actor) => hearsay.has(actor, 1)).length
+    assert.ok(wrong < 10, `${wrong} of a thousand actors that were never named`)
+  })
+
+  it('gives up the smallest gaps first', () => {
+    const hearsay = new Hearsay()
+    for (let i = 1; i <= 64; i++) hearsay.add(A, [100 * i, 100 * i])
+    assert.equal(hearsay.has(A, 101), false)
+    hearsay.add(A, [202, 202])
+    assert.deepEqual(
+      [201, 101, 301].map((counter) => hearsay.has(A, counter)),
+      [true, false, false],
+    )
   })
 })
 
@@ -173,6 +230,44 @@ describe('a replica that lost its items and does not know it (R13)', function ()
     assert.equal(b.live.replica.keys, 20)
     assert.equal(a.live.doubts().removals.length, 20)
     assert.ok((a.live.counters()['removalsHeldBack'] ?? 0) > 0)
+  })
+
+  it('nor through a peer that learnt of the items from it', () => {
+    const fleet = fleetOf(3)
+    const [a, b, c] = fleet.nodes as [SimNode, SimNode, SimNode]
+    fleet.startAll()
+    fleet.cut(a, b)
+    fleet.cut(b, c)
+    putKeys(fleet, a, 20)
+    fleet.until(() => summaryOf(a) === summaryOf(c), 60_000)
+    loseItems(c)
+    fleet.connect(b, c)
+    const knows = (): boolean => b.live.replica.context.includes(a.live.replica.context)
+    assert.ok(fleet.until(knows, 60_000))
+    // What a peer has only heard is that also after a restart.
+    fleet.crash(b, b.disk.batches)
+    fleet.restart(b)
+    fleet.connect(a, b)
+    fleet.pass(60 * fleet.settings.repair.interval)
+    assert.equal(a.live.replica.keys, 20)
+    assert.equal(a.live.doubts().removals.length, 20)
+  })
+
+  it('nor takes one of two values of a key from anybody', () => {
+    const fleet = fleetOf(2)
+    const [a, b] = fleet.nodes as [SimNode, SimNode]
+    fleet.startAll()
+    fleet.cut(a, b)
+    for (const node of [a, b]) putKeys(fleet, node, 20)
+    fleet.connect(a, b)
+    assert.ok(agree(fleet))
+    for (let i = 0; i < 20; i++) {
+      const [winner] = b.live.replica.siblings(binary(`key${i}`))
+      b.live.replica.remove(winner!)
+    }
+    fleet.pass(20 * fleet.settings.repair.interval)
+    assert.equal(a.live.replica.size, 40)
+    assert.equal(a.live.doubts().removals.length, 20)
   })
 
   it('refused, is given the items anew', () => {

@@ -179,7 +179,7 @@ class LinkUse {
     for (const key of keys) {
       const state = decodeKeyState(key, actors, hash)
       if (state === undefined) return false
-      applyKeyState(change, state, { isDead: () => true, mayEmpty: () => true })
+      applyKeyState(change, state, { isDead: () => true, mayGo: () => 'heard' })
     }
     return true
   }

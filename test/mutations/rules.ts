@@ -165,17 +165,36 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     name: 'R13',
     what: 'a peer is believed that everything was removed',
     file: 'removal-guard.js',
-    find: `        const before = this.#held.get(key);`,
-    replace: `        if (key !== '')
-            return 'apply';
-        const before = this.#held.get(key);`,
+    find: `        const { items } = claim;`,
+    replace: `        const { items } = claim;
+        if (items.length > 0)
+            return 'fits';`,
+  },
+  {
+    name: 'R13 hearsay',
+    what: 'a peer that has only heard of removals bears witness of them',
+    file: 'repair/key-state.js',
+    find: `for (const dot of state.hearsay)`,
+    replace: `for (const dot of [])`,
+  },
+  {
+    name: 'R13 siblings',
+    what: 'one of several values of a key goes on the word of anybody',
+    file: 'repair/key-state.js',
+    find: `    if (bare.length === 0)`,
+    replace: `    if (bare.length < change.siblings(state.key).length) {
+        for (const item of bare)
+            remove(change, item, applied);
+        return;
+    }
+    if (bare.length === 0)`,
   },
   {
     name: 'R13 for ever',
     what: 'removals that are held back are never applied',
     file: 'removal-guard.js',
-    find: `mono - before.since >= this.#settings.removalHold`,
-    replace: `mono < before.since`,
+    find: `mono - held.since >= this.#settings.removalHold`,
+    replace: `mono < held.since`,
   },
   {
     name: 'R14',

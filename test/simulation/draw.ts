@@ -57,7 +57,7 @@ const KINDS: readonly (readonly [FaultKind, number])[] = [
   ['items lost in memory', 1],
 ]
 
-/** A replica that lacks something must not hear of it from one that has forgotten it: it would be a second one. */
+/** One damaged replica at a time, with good clocks: what a second one says may be believed. */
 const BESIDE_FORGETTING: ReadonlySet<FaultKind> = new Set<FaultKind>([
   FORGETS,
   'loss',
@@ -70,6 +70,12 @@ const BESIDE_FORGETTING: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'one way',
   'flapping',
   'version ahead',
+  'crash',
+  'crash loop',
+  'pause',
+  'mass join',
+  'mass restart',
+  'joins empty',
   'slow disk',
 ])
 
@@ -82,6 +88,14 @@ const NOT_BESIDE_POISON: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'record flipped',
   'process put back',
   'flipped bit in memory',
+])
+
+/** Not with very many nodes and keys. A hundredth of so many keys may go on anybody's word. */
+const NOT_IN_HEAVY: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'mass join',
+  'joins empty',
+  'never returns',
+  FORGETS,
 ])
 
 export function draw(seed: number): Scenario {
@@ -118,9 +132,7 @@ function drawWorld(random: Seeded): World {
 }
 
 function drawHeavy(random: Seeded): World {
-  const kinds = drawKinds(random).filter(
-    (kind) => kind !== 'mass join' && kind !== 'joins empty' && kind !== 'never returns',
-  )
+  const kinds = drawKinds(random).filter((kind) => !NOT_IN_HEAVY.has(kind))
   return {
     nodes: random.int(30, 36),
     joiners: 0,

@@ -26,6 +26,8 @@ import type { Action, Op, Scenario, Step, World } from './scenario.ts'
  */
 const AGREE_INTERVALS = 16
 const AGREE_INTERVAL_MS_MIN = 5_000
+/** So often a replica is asked again for what is held back. */
+const HELD_BACK_LOOK_MS = 60_000
 const LOOK_EVERY_MS = 250
 /** In which an agreed fleet comes to have nothing waiting for a disk. */
 const IDLE_MS = 1_000
@@ -225,14 +227,11 @@ export class Run {
 
   #write(id: number, node: SimNode, ops: readonly Op[]): void {
     if (node.engine === undefined) return
-    // What has forgotten a value and writes its key anew tells others that this is all there is, and nothing guards that.
-    const forgets = this.#scenario.world.kinds.includes(FORGETS)
-    if (forgets && node.broken) return
     const random = new Seeded(this.#scenario.seed, `step ${id}`)
     const { wall } = this.fleet.now(node)
     const mutations = ops.map(({ op, key, bytes, ttl, token, blind }): LocalMutation => {
       const seen = token === undefined ? undefined : this.#tokens.get(token)
-      const observed = forgets ? undefined : blind === true ? [] : seen
+      const observed = blind === true ? [] : seen
       const target = { key: keyOf(key), ...(observed === undefined ? {} : { observed }) }
       if (op === 'delete') return { op, ...target }
       const expiry = ttl === 0 ? 0 : Math.max(wall + ttl, 1)
@@ -310,13 +309,10 @@ export class Run {
   #loseItems(node: SimNode, ms: number): void {
     if (!node.awake || node.broken) return
     const { replica } = node.live
-    // Whoever lacks something would learn from it that it is gone, and bear witness.
-    const others = this.fleet.nodes.filter((other) => other !== node && !other.gone)
-    const knows = ({ engine }: SimNode): boolean =>
-      engine?.replica.context.includes(replica.context) === true
-    if (!others.every(knows)) return
     node.broken = true
-    for (const item of Array.from(replica.fromDot('', 0))) replica.remove(item)
+    const items = Array.from(replica.fromDot('', 0))
+    this.checks.forgot(items)
+    for (const item of items) replica.remove(item)
     const mend = (): void => {
       if (!node.broken || node.gone) return
       if (node.engine !== undefined) this.fleet.crash(node)
@@ -404,7 +400,10 @@ export class Run {
     const { interval, bytesPerSecond, removalHold } = fleet.settings.repair
     const waitMs = AGREE_INTERVALS * Math.max(interval, AGREE_INTERVAL_MS_MIN)
     const transferMs = (checks.itemBytes * fleet.nodes.length * 1_000) / bytesPerSecond
-    const deadline = fleet.time + heldFor + removalHold + waitMs + transferMs
+    // What is held back goes from replica to replica, where only one of them knows of it by itself.
+    const holds = this.#scenario.world.kinds.includes(FORGETS) ? fleet.nodes.length : 1
+    const holdMs = holds * (removalHold + (holds > 1 ? HELD_BACK_LOOK_MS : 0))
+    const deadline = fleet.time + heldFor + holdMs + waitMs + transferMs
     let difference = differenceNow()
     while (difference !== undefined && fleet.time < deadline) {
       fleet.pass(LOOK_EVERY_MS)

@@ -61,6 +61,19 @@ interface Account {
   summaries: Map<number, string>
   /** The furthest that its wall clock ever was. */
   wallMax: number
+  /** Its alarms of removals whose time was up, as counted at the latest commit; keys that those of the commit may be for. */
+  overdue: number
+  overdueKeys: Set<string>
+}
+
+/**
+ * What a replica forgot and others do not know to be removed may go (R13)
+ * - where it was never held, and
+ * - where its time was up, with an alarm, or a new value of its key came in the place of it.
+ */
+interface Forgotten {
+  /** It was said to be removed, and somebody believed it. */
+  gone: boolean
 }
 
 /** What broken memory claims to have seen is more than any run has. */
@@ -81,6 +94,8 @@ export class FleetChecks implements Observer {
   /** Those that got two contents; whether somebody has said so. */
   readonly #conflicts = new Set<Fact>()
   #conflictTold = false
+  /** Items that a replica forgot, by dot. */
+  readonly #forgotten = new Map<string, Forgotten>()
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet
@@ -125,6 +140,11 @@ export class FleetChecks implements Observer {
     }
   }
 
+  /** A replica lost these from its memory and goes on telling that it has seen them. */
+  forgot(items: readonly Item[]): void {
+    for (const item of items) this.#forgotten.set(textOf(item), { gone: false })
+  }
+
   /** A copy of the disk was made: what it holds exists from now on, whatever becomes of the disk. */
   copied(node: SimNode): void {
     for (const one of this.#account(node).undurable) this.#onDurable(one)
@@ -150,6 +170,7 @@ export class FleetChecks implements Observer {
     this.#settleUndurable(account, batch)
     account.underWay = undefined
     account.committed = undefined
+    account.overdue = 0
     const summary = summaryOf(node)
     const expected = account.summaries.get(batch)
     check(expected === undefined || expected === summary, 'start', () => {
@@ -229,8 +250,10 @@ export class FleetChecks implements Observer {
     read.deletes = read.deletes.filter((dot) => !stored.has(textOf(dot)))
     for (const dot of read.deletes) {
       const fact = this.#known(node, dot)
-      this.#checkRemoval(node, account, fact, { writes, read })
+      this.#checkRemoval(node, account, fact, { writes, read, held: true })
     }
+    account.overdue = node.live.counters()['removalsOverdue'] ?? 0
+    account.overdueKeys.clear()
     account.underWay = read
     account.undurable.push(read)
   }
@@ -300,7 +323,7 @@ export class FleetChecks implements Observer {
           return `${node.id} covers ${short(dot)}, which is not durable at its origin (R6)`
         })
         if (known.item === undefined || stored.has(textOf(dot))) continue
-        this.#checkRemoval(node, account, known, { writes, read })
+        this.#checkRemoval(node, account, known, { writes, read, held: false })
       }
     }
   }
@@ -310,7 +333,7 @@ export class FleetChecks implements Observer {
     node: SimNode,
     account: Account,
     fact: Fact,
-    { writes, read }: { writes: PendingWrites; read: BatchAccount },
+    { writes, read, held }: { writes: PendingWrites; read: BatchAccount; held: boolean },
   ): void {
     const observed = writes.observe(fact)
     if (observed) read.replaced.push(fact)
@@ -320,6 +343,7 @@ export class FleetChecks implements Observer {
       return
     }
     if (node.broken || this.#twins.has(fact.actor)) return
+    if (this.#mayForget(node, account, fact, held ? read : undefined)) return
     if (fact.item !== undefined && this.#mayPurge(node, fact.item)) {
       fact.dead = true
       return
@@ -328,6 +352,20 @@ export class FleetChecks implements Observer {
       'no loss',
       `${node.id} has ${short(fact)} removed, and no mutation that is executed removes it`,
     )
+  }
+
+  /** @param read the commit that removes what was held; absent where it never was */
+  #mayForget(node: SimNode, account: Account, fact: Fact, read: BatchAccount | undefined): boolean {
+    const forgotten = this.#forgotten.get(textOf(fact))
+    if (forgotten === undefined || fact.item === undefined) return false
+    const { key } = fact.item
+    const isReplaced = read?.items.some((item) => decoded(item).key === key) === true
+    if (read !== undefined && !isReplaced) {
+      const alarms = (node.live.counters()['removalsOverdue'] ?? 0) - account.overdue
+      if (account.overdueKeys.add(key).size > alarms) return false
+    }
+    forgotten.gone = true
+    return true
   }
 
   /** Its own clock says so, and no clock says so alone (R12). */
@@ -421,7 +459,8 @@ export class FleetChecks implements Observer {
         observed?.map((one) => this.facts.get(one)) ??
         this.#account(node).committed?.kills.filter((kill) => kill.item?.key === key)
       for (const one of gone ?? []) {
-        if (one !== undefined && one !== fact) (one.goneBy ??= []).push(dot)
+        const isForgotten = node.broken && one !== undefined && this.#forgotten.has(textOf(one))
+        if (one !== undefined && one !== fact && !isForgotten) (one.goneBy ??= []).push(dot)
       }
     }
   }
@@ -561,7 +600,7 @@ export class FleetChecks implements Observer {
     const { item } = fact
     if (!fact.acknowledged || fact.dead || this.#twins.has(fact.actor)) return
     const { replica } = node.live
-    if (this.#isLost(fact, node)) return
+    if (this.#isLost(fact, node) || this.#forgotten.get(textOf(fact))?.gone === true) return
     if (item === undefined) {
       const seen = replica.context.covers(fact.actor, fact.counter)
       return check(seen, 'no loss', () => `${node.id} lost the delete ${short(fact)}`)
@@ -594,6 +633,8 @@ export class FleetChecks implements Observer {
         damaged: false,
         summaries: new Map(),
         wallMax: 0,
+        overdue: 0,
+        overdueKeys: new Set(),
       }
       this.#accounts.set(node, account)
     }

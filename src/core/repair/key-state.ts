@@ -9,11 +9,17 @@
 import { toBinary, fromBinary } from '../bytes.ts'
 import type { ActorId } from '../bytes.ts'
 import type { Change } from '../change.ts'
-import { decodeItem, dotText, hashPrefix, KEY_BYTES_MAX } from '../item.ts'
+import { compareStamps, decodeItem, dotText, hashPrefix, KEY_BYTES_MAX } from '../item.ts'
 import type { Dot, Hash, Item } from '../item.ts'
 import { decodeDots } from '../wire/dots.ts'
 import type { ActorTable } from '../wire/dots.ts'
 import type { KeyState as WireKeyState } from '../wire/messages.ts'
+
+/** A delete that the answerer's removal log remembers, and one of the dots that it removed. */
+export interface Proof {
+  mutation: Dot
+  removed: Dot
+}
 
 export interface KeyState {
   key: string
@@ -21,8 +27,9 @@ export interface KeyState {
   items: Item[]
   /** Dots of the asker that the answerer says are removed; only in answers to `resolve`. */
   removed: Dot[]
-  /** Deletes that emptied or thinned this key, where the answerer's removal log knows them. */
-  mutations: Dot[]
+  proofs: Proof[]
+  /** Those of `removed` that the answerer itself knows of by a peer's word alone. */
+  hearsay: Dot[]
   /** Items that did not decode or break a bound. */
   itemsRefused: number
 }
@@ -32,7 +39,8 @@ export interface KeyStateParts {
   held: readonly Dot[]
   items: readonly Item[]
   removed?: readonly Dot[]
-  mutations?: readonly Dot[]
+  proofs?: readonly Proof[]
+  hearsay?: readonly Dot[]
 }
 
 const NONE = new Uint8Array(0)
@@ -45,13 +53,16 @@ export function encodeKeyState(parts: KeyStateParts, table: ActorTable): WireKey
     held: list(parts.held),
     items: parts.items.map((item) => item.envelope as Uint8Array<ArrayBuffer>),
     removed: list(parts.removed),
-    mutations: list(parts.mutations),
+    mutations: list(parts.proofs?.map((proof) => proof.mutation)),
+    proved: list(parts.proofs?.map((proof) => proof.removed)),
+    hearsay: list(parts.hearsay),
   }
 }
 
 /** Bytes that a key adds to a message, at most, actors of the table aside. */
 export function keyStateBytes(parts: KeyStateParts): number {
-  const dots = parts.held.length + (parts.removed?.length ?? 0) + (parts.mutations?.length ?? 0)
+  const { held, removed = [], proofs = [], hearsay = [] } = parts
+  const dots = held.length + removed.length + 2 * proofs.length + hearsay.length
   let bytes = 24 + parts.key.length + 9 * dots
   for (const item of parts.items) bytes += item.envelopeBytes + 6
   return bytes
@@ -65,14 +76,24 @@ export function decodeKeyState(
 ): KeyState | undefined {
   const held = decodeDots(wire.held, actors)
   const removed = decodeDots(wire.removed, actors)
-  const mutations = decodeDots(wire.mutations, actors)
-  if (held === undefined || removed === undefined || mutations === undefined) return undefined
+  const proofs = decodeProofs(wire, actors)
+  const hearsay = decodeDots(wire.hearsay, actors)
+  if (held === undefined || removed === undefined) return undefined
+  if (proofs === undefined || hearsay === undefined) return undefined
   if (wire.key.length > KEY_BYTES_MAX) return refusedWhole(held, wire)
   const decoded = wire.items.map((bytes) => decodeItem(bytes, hash))
   const key = wire.key.length > 0 ? toBinary(wire.key) : decoded.find(Boolean)?.key
   if (key === undefined) return wire.items.length > 0 ? refusedWhole(held, wire) : undefined
   const items = decoded.filter((item): item is Item => item?.key === key)
-  return { key, held, items, removed, mutations, itemsRefused: decoded.length - items.length }
+  const itemsRefused = decoded.length - items.length
+  return { key, held, items, removed, proofs, hearsay, itemsRefused }
+}
+
+function decodeProofs(wire: WireKeyState, actors: readonly ActorId[]): Proof[] | undefined {
+  const mutations = decodeDots(wire.mutations, actors)
+  const proved = decodeDots(wire.proved, actors)
+  if (mutations === undefined || proved?.length !== mutations.length) return undefined
+  return proved.map((removed, index) => ({ mutation: mutations[index]!, removed }))
 }
 
 /** The name of the key is bad, or every item that would have told it: nothing is done, and its dots stay uncovered. */
@@ -82,7 +103,8 @@ function refusedWhole(held: Dot[], wire: WireKeyState): KeyState {
     held,
     items: [],
     removed: [],
-    mutations: [],
+    proofs: [],
+    hearsay: [],
     itemsRefused: wire.items.length,
   }
 }
@@ -91,8 +113,8 @@ function refusedWhole(held: Dot[], wire: WireKeyState): KeyState {
 export interface KeyStateJudge {
   /** Whether the answerer knows this sibling: what it knows and does not hold is removed. */
   isDead(dot: Dot): boolean
-  /** Whether these, the last items of their key, may go although nothing proves it but a context (R13). */
-  mayEmpty(key: string, items: readonly Item[]): boolean
+  /** Whether these may go although nothing shows it but a context (R13), and `vouched` whether that is the answerer's own word. */
+  mayGo(items: readonly Item[], vouched: (item: Item) => boolean): 'hold' | 'heard' | 'confirmed'
 }
 
 export interface Applied {
@@ -102,7 +124,7 @@ export interface Applied {
   missing: Dot[]
   /** Pairs of items under one dot: the one that is kept from now on, and the one that is not (R14). */
   twins: { kept: Item; lost: Item }[]
-  /** The key was to be emptied, and is held back. */
+  /** Removals of the key are held back. */
   heldBack: boolean
 }
 
@@ -115,23 +137,64 @@ export function applyKeyState(change: Change, state: KeyState, judge: KeyStateJu
     twins: [],
     heldBack: false,
   }
+  const fresh = state.items.filter((item) => !change.covers(item.actor, item.counter))
   for (const item of state.items) takeItem(change, item, applied)
   applied.missing = state.held.filter((dot) => !change.covers(dot.actor, dot.counter))
   if (applied.missing.length > 0 || state.key === '') return applied
   const survivors = new Set(state.held.map(dotText))
-  const siblings = change.siblings(state.key)
-  const gone = siblings.filter((own) => !survivors.has(dotText(own)) && judge.isDead(own))
-  const empties = gone.length > 0 && gone.length === siblings.length
-  if (empties && state.mutations.length === 0 && !judge.mayEmpty(state.key, gone)) {
-    applied.heldBack = true
-    return applied
-  }
-  for (const own of gone) {
-    change.remove(own)
-    applied.itemsRemoved++
-    for (const mutation of state.mutations) change.log(mutation, own)
-  }
+  const gone = change
+    .siblings(state.key)
+    .filter((own) => !survivors.has(dotText(own)) && judge.isDead(own))
+  if (gone.length > 0) removeGone(change, gone, { state, fresh, judge, applied })
   return applied
+}
+
+interface Look {
+  state: KeyState
+  /** Items that came with it and are new here. */
+  fresh: readonly Item[]
+  judge: KeyStateJudge
+  applied: Applied
+}
+
+/**
+ * What a delete is known to have removed goes by proof. What a new value stands beside was replaced by it, for all that can be
+ * seen. Of the rest nothing but the answerer's context speaks.
+ */
+function removeGone(change: Change, gone: readonly Item[], look: Look): void {
+  const { state, fresh, judge, applied } = look
+  const proofs = new Map(state.proofs.map((proof) => [dotText(proof.removed), proof.mutation]))
+  const bare: Item[] = []
+  for (const own of gone) {
+    const mutation = proofs.get(dotText(own))
+    const isReplaced = fresh.some((one) => one.field === own.field && compareStamps(one, own) > 0)
+    if (mutation === undefined && !isReplaced) {
+      bare.push(own)
+      continue
+    }
+    remove(change, own, applied)
+    if (mutation === undefined) hear(change, own)
+    else change.log(mutation, own)
+  }
+  if (bare.length === 0) return
+  const own = new Set(state.removed.map(dotText))
+  for (const dot of state.hearsay) own.delete(dotText(dot))
+  const verdict = judge.mayGo(bare, (item) => own.has(dotText(item)))
+  applied.heldBack = verdict === 'hold'
+  if (verdict === 'hold') return
+  for (const item of bare) {
+    remove(change, item, applied)
+    if (verdict === 'heard') hear(change, item)
+  }
+}
+
+function remove(change: Change, item: Item, applied: Applied): void {
+  change.remove(item)
+  applied.itemsRemoved++
+}
+
+function hear(change: Change, { actor, counter }: Dot): void {
+  change.hear(actor, [counter, counter])
 }
 
 function takeItem(change: Change, item: Item, applied: Applied): void {

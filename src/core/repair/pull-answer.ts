@@ -19,12 +19,14 @@ import { intervalsIn } from '../replica.ts'
 import type { ContextPart, Replica } from '../replica.ts'
 import { ActorTable, encodeContext, encodeRanges } from '../wire/dots.ts'
 import type { DotRange } from '../wire/dots.ts'
-import type { Chunk, KeyState as WireKeyState, PullOpen } from '../wire/messages.ts'
+import type { Chunk, PullOpen } from '../wire/messages.ts'
 import { encodeKeyState, keyStateBytes } from './key-state.ts'
-import type { KeyStateParts } from './key-state.ts'
+import type { KeyStateParts, Proof } from './key-state.ts'
 
 /** Small enough that building one does not stall the daemon, large enough that framing does not show. */
 const CHUNK_BYTES = 64 * 1024
+/** What one more proof adds to a chunk, at most. */
+const PROOF_BYTES = 18
 /** Ranges in one chunk. */
 const CHUNK_RANGES_MAX = 4096
 
@@ -122,13 +124,20 @@ function* actorsInScope(
   else for (const bucket of buckets) yield* context.bucket(bucket)
 }
 
+interface NamedKey extends KeyStateParts {
+  proofs: Proof[]
+}
+
+function proofOf({ actor, counter, removed }: Removal): Proof {
+  return { mutation: { actor, counter }, removed }
+}
+
 class ChunkBuilder {
   readonly #replica: Replica
   readonly #lacks: (item: Item) => boolean
   readonly #table = new ActorTable()
   readonly #ranges: DotRange[] = []
-  readonly #keys: WireKeyState[] = []
-  readonly #named = new Set<string>()
+  readonly #keys = new Map<string, NamedKey>()
   readonly #carried = new Set<string>()
   #bytes = 0
 
@@ -157,7 +166,7 @@ class ChunkBuilder {
     return {
       session,
       ranges: encodeRanges(this.#ranges, this.#table),
-      keys: this.#keys,
+      keys: Array.from(this.#keys.values(), (parts) => encodeKeyState(parts, this.#table)),
       actors: this.#table.actors,
     }
   }
@@ -183,24 +192,30 @@ class ChunkBuilder {
 
   /** False when it does not fit. The first key of a chunk always fits, with at least the item it is named for. */
   #nameKey(key: string, cause: Item | Removal): boolean {
-    if (this.#named.has(key)) return !(cause instanceof Item) || this.#carried.has(dotText(cause))
+    const named = this.#keys.get(key)
+    if (named !== undefined) {
+      if (cause instanceof Item) return this.#carried.has(dotText(cause))
+      named.proofs.push(proofOf(cause))
+      this.#bytes += PROOF_BYTES
+      return true
+    }
     const parts = this.#keyParts(key, cause)
     const bytes = keyStateBytes(parts)
-    if (this.#named.size > 0 && this.#bytes + bytes > CHUNK_BYTES) return false
-    this.#named.add(key)
+    if (this.#keys.size > 0 && this.#bytes + bytes > CHUNK_BYTES) return false
+    this.#keys.set(key, parts)
     for (const item of parts.items) this.#carried.add(dotText(item))
-    this.#keys.push(encodeKeyState(parts, this.#table))
     this.#bytes += bytes
     return true
   }
 
-  #keyParts(key: string, cause: Item | Removal): KeyStateParts {
+  #keyParts(key: string, cause: Item | Removal): NamedKey {
     const held = this.#replica.siblings(key)
     if (!(cause instanceof Item)) {
-      return { key, held, items: this.#thoseThatFit(held, 0), mutations: [cause] }
+      return { key, held, items: this.#thoseThatFit(held, 0), proofs: [proofOf(cause)] }
     }
     const others = held.filter((item) => item !== cause)
-    return { key, held, items: [cause, ...this.#thoseThatFit(others, cause.envelopeBytes)] }
+    const items = [cause, ...this.#thoseThatFit(others, cause.envelopeBytes)]
+    return { key, held, items, proofs: [] }
   }
 
   #thoseThatFit(items: readonly Item[], bytesBefore: number): Item[] {

@@ -17,7 +17,7 @@ import type { Replica } from '../replica.ts'
 import { ActorTable, decodeActors, decodeDots } from '../wire/dots.ts'
 import type { KeyState as WireKeyState, Resolve, Resolved } from '../wire/messages.ts'
 import { encodeKeyState, keyStateBytes } from './key-state.ts'
-import type { KeyStateParts } from './key-state.ts'
+import type { KeyStateParts, Proof } from './key-state.ts'
 
 /** Keys and dots asked in one message. */
 export const CANDIDATES_MAX = 512
@@ -100,7 +100,8 @@ class AnswerBuilder {
   addKey(key: string, theirs: readonly TheirDot[]): void {
     this.#answered++
     const removed: Dot[] = []
-    const mutations: Dot[] = []
+    const proofs: Proof[] = []
+    const hearsay: Dot[] = []
     for (const dot of theirs) {
       const own = this.#replica.held(dot.actor, dot.counter)
       if (own !== undefined) {
@@ -113,12 +114,13 @@ class AnswerBuilder {
       }
       removed.push(dot)
       const mutation = this.#replica.removals.of(dot)
-      if (mutation !== undefined) mutations.push(mutation)
+      if (mutation !== undefined) proofs.push({ mutation, removed: dot })
+      else if (this.#replica.hearsay.has(dot.actor, dot.counter)) hearsay.push(dot)
     }
     const known = new Set(theirs.map(dotText))
     const held = this.#replica.siblings(key)
     const items = this.#thoseThatFit(held.filter((item) => !known.has(dotText(item))))
-    this.#push({ key, held, items, removed, mutations })
+    this.#push({ key, held, items, removed, proofs, hearsay })
   }
 
   addDot(dot: Dot): void {

@@ -101,8 +101,7 @@ export interface SessionHost {
   itemsRefused(count: number): void
   /** Of two contents of one dot the first is kept now, the second no more. */
   twin(kept: Item, lost: Item): void
-  /** Whether the last items of a key may go on nothing but the peer's context (R13). */
-  mayEmpty(key: string, items: readonly Item[]): boolean
+  mayGo: KeyStateJudge['mayGo']
   /** How much of a range to believe, given the greatest counter that is known here of its actor (R15). */
   believed(range: DotRange, seen: number): DotRange | undefined
   finished(receipt: Receipt): void
@@ -325,9 +324,15 @@ export class RepairSession {
     for (const state of states) {
       for (const dot of this.#takeKey(change, state, isDead)) missing.add(dotText(dot))
     }
+    const proved = provedIn(states)
     for (const range of ranges) {
-      if (!this.#believes(change, range.actor)) continue
-      for (const { from, to } of without(range, missing)) change.see(range.actor, from, to)
+      const { actor } = range
+      if (!this.#believes(change, actor)) continue
+      for (const { from, to } of without(range, missing)) {
+        const dead = change.unseen(actor, from, to)
+        change.hear(actor, intervals.subtract(dead, proved.get(actor) ?? intervals.EMPTY))
+        change.see(actor, from, to)
+      }
     }
   }
 
@@ -339,8 +344,8 @@ export class RepairSession {
       if (!believes) this.#leftOpen = true
       return believes
     }
-    const mayEmpty: KeyStateJudge['mayEmpty'] = (key, items) => this.#host.mayEmpty(key, items)
-    const applied = applyKeyState(change, state, { isDead, mayEmpty })
+    const mayGo: KeyStateJudge['mayGo'] = (items, vouched) => this.#host.mayGo(items, vouched)
+    const applied = applyKeyState(change, state, { isDead, mayGo })
     this.#twins.push(...applied.twins)
     if (applied.heldBack) this.heldBack = true
     this.#receipt.itemsReceived += applied.itemsAdded
@@ -535,6 +540,18 @@ export class RepairSession {
     this.#receipt.durationMs = this.#now.mono - this.startedAt
     this.#host.finished(this.#receipt)
   }
+}
+
+/** What deletes that the answerer remembers have removed. */
+function provedIn(states: readonly KeyState[]): Map<ActorId, Intervals> {
+  const proved = new Map<ActorId, Intervals>()
+  for (const { proofs } of states) {
+    for (const { actor, counter } of proofs.map((proof) => proof.removed)) {
+      const before = proved.get(actor) ?? intervals.EMPTY
+      proved.set(actor, intervals.addRange(before, counter, counter))
+    }
+  }
+  return proved
 }
 
 /** A range less some of its dots. */

@@ -1908,6 +1908,8 @@ export interface KeyState {
   items: Uint8Array<ArrayBuffer>[]
   removed: Uint8Array<ArrayBuffer>
   mutations: Uint8Array<ArrayBuffer>
+  proved: Uint8Array<ArrayBuffer>
+  hearsay: Uint8Array<ArrayBuffer>
 }
 
 export namespace KeyState {
@@ -1947,6 +1949,16 @@ export namespace KeyState {
           w.bytes(obj.mutations)
         }
 
+        if ((obj.proved != null && obj.proved.byteLength > 0)) {
+          w.uint32(50)
+          w.bytes(obj.proved)
+        }
+
+        if ((obj.hearsay != null && obj.hearsay.byteLength > 0)) {
+          w.uint32(58)
+          w.bytes(obj.hearsay)
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
@@ -1956,7 +1968,9 @@ export namespace KeyState {
           held: uint8ArrayAlloc(0),
           items: [],
           removed: uint8ArrayAlloc(0),
-          mutations: uint8ArrayAlloc(0)
+          mutations: uint8ArrayAlloc(0),
+          proved: uint8ArrayAlloc(0),
+          hearsay: uint8ArrayAlloc(0)
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -1987,6 +2001,14 @@ export namespace KeyState {
             }
             case 5: {
               obj.mutations = reader.bytes()
+              break
+            }
+            case 6: {
+              obj.proved = reader.bytes()
+              break
+            }
+            case 7: {
+              obj.hearsay = reader.bytes()
               break
             }
             default: {
@@ -2051,6 +2073,20 @@ export namespace KeyState {
               }
               break
             }
+            case 6: {
+              yield {
+                field: `${prefix}.proved`,
+                value: reader.bytes()
+              }
+              break
+            }
+            case 7: {
+              yield {
+                field: `${prefix}.hearsay`,
+                value: reader.bytes()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -2089,6 +2125,16 @@ export namespace KeyState {
     value: Uint8Array<ArrayBuffer>
   }
 
+  export interface KeyStateProvedFieldEvent {
+    field: '$.proved'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface KeyStateHearsayFieldEvent {
+    field: '$.hearsay'
+    value: Uint8Array<ArrayBuffer>
+  }
+
   export function encode (obj: Partial<KeyState>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, KeyState.codec())
   }
@@ -2097,7 +2143,7 @@ export namespace KeyState {
     return decodeMessage(buf, KeyState.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<KeyState>): Generator<KeyStateKeyFieldEvent | KeyStateHeldFieldEvent | KeyStateItemsFieldEvent | KeyStateRemovedFieldEvent | KeyStateMutationsFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<KeyState>): Generator<KeyStateKeyFieldEvent | KeyStateHeldFieldEvent | KeyStateItemsFieldEvent | KeyStateRemovedFieldEvent | KeyStateMutationsFieldEvent | KeyStateProvedFieldEvent | KeyStateHearsayFieldEvent> {
     return streamMessage(buf, KeyState.codec(), opts)
   }
 }
@@ -2311,6 +2357,18 @@ export namespace Chunk {
     index: number
   }
 
+  export interface ChunkKeysProvedFieldEvent {
+    field: '$.keys[].proved'
+    value: Uint8Array<ArrayBuffer>
+    index: number
+  }
+
+  export interface ChunkKeysHearsayFieldEvent {
+    field: '$.keys[].hearsay'
+    value: Uint8Array<ArrayBuffer>
+    index: number
+  }
+
   export function encode (obj: Partial<Chunk>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Chunk.codec())
   }
@@ -2319,7 +2377,7 @@ export namespace Chunk {
     return decodeMessage(buf, Chunk.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Chunk>): Generator<ChunkSessionFieldEvent | ChunkActorsFieldEvent | ChunkRangesFieldEvent | ChunkKeysKeyFieldEvent | ChunkKeysHeldFieldEvent | ChunkKeysItemsFieldEvent | ChunkKeysRemovedFieldEvent | ChunkKeysMutationsFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Chunk>): Generator<ChunkSessionFieldEvent | ChunkActorsFieldEvent | ChunkRangesFieldEvent | ChunkKeysKeyFieldEvent | ChunkKeysHeldFieldEvent | ChunkKeysItemsFieldEvent | ChunkKeysRemovedFieldEvent | ChunkKeysMutationsFieldEvent | ChunkKeysProvedFieldEvent | ChunkKeysHearsayFieldEvent> {
     return streamMessage(buf, Chunk.codec(), opts)
   }
 }
@@ -4005,6 +4063,18 @@ export namespace Resolved {
     index: number
   }
 
+  export interface ResolvedKeysProvedFieldEvent {
+    field: '$.keys[].proved'
+    value: Uint8Array<ArrayBuffer>
+    index: number
+  }
+
+  export interface ResolvedKeysHearsayFieldEvent {
+    field: '$.keys[].hearsay'
+    value: Uint8Array<ArrayBuffer>
+    index: number
+  }
+
   export interface ResolvedWantedFieldEvent {
     field: '$.wanted'
     value: number
@@ -4023,7 +4093,7 @@ export namespace Resolved {
     return decodeMessage(buf, Resolved.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Resolved>): Generator<ResolvedSessionFieldEvent | ResolvedActorsFieldEvent | ResolvedKeysKeyFieldEvent | ResolvedKeysHeldFieldEvent | ResolvedKeysItemsFieldEvent | ResolvedKeysRemovedFieldEvent | ResolvedKeysMutationsFieldEvent | ResolvedWantedFieldEvent | ResolvedAnsweredFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Resolved>): Generator<ResolvedSessionFieldEvent | ResolvedActorsFieldEvent | ResolvedKeysKeyFieldEvent | ResolvedKeysHeldFieldEvent | ResolvedKeysItemsFieldEvent | ResolvedKeysRemovedFieldEvent | ResolvedKeysMutationsFieldEvent | ResolvedKeysProvedFieldEvent | ResolvedKeysHearsayFieldEvent | ResolvedWantedFieldEvent | ResolvedAnsweredFieldEvent> {
     return streamMessage(buf, Resolved.codec(), opts)
   }
 }
