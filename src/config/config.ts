@@ -165,7 +165,7 @@ export function defaultConfig(data?: string, at: Surroundings = surroundings()):
       watchersMax: 256,
     },
     expiry: { skew: MINUTE_MS, grace: 10 * MINUTE_MS, purgeInterval: 30 * SECOND_MS },
-    connections: { wanted: 12, max: 100, dialBackoffMax: MINUTE_MS },
+    connections: { wanted: 24, max: 100, dialBackoffMax: MINUTE_MS },
     store: { scrubInterval: 24 * HOUR_MS },
   }
 }

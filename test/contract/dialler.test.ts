@@ -124,7 +124,7 @@ describe('dial loop', () => {
   })
 
   it('with links enough dials no bootstrap address, except when it explores', async () => {
-    for (const peer of peers(12)) linked.add(peer)
+    for (const peer of peers(TUNING_DEFAULTS.linksWanted)) linked.add(peer)
     const id = peerIdFromPrivateKey(await generateKeyPair('Ed25519')).toString()
     start([`/ip4/10.0.0.1/tcp/1/p2p/${id}`], { exploreIntervalMs: 40 })
     await until('an exploration', () => dials.size > 0)

@@ -9,7 +9,7 @@ import { Seeded } from '../support/seeded.ts'
 
 const { linksWanted: WANTED, linksMax: MAX, linkSparedMs: SPARED_MS } = TUNING_DEFAULTS
 /** No more than this is few. */
-const FEW = 8
+const FEW = 16
 const ROUND_MS = 60_000
 const LINKS_MIN = 6
 /** At surplus links, in a round. */
@@ -222,10 +222,10 @@ describe('neighbourhood', () => {
       assert.equal(given(views(MAX + 1)).length, 2)
       const ring = ringNeighbours(
         'self',
-        views(40).map(({ peer }) => peer),
+        views(MAX + 5).map(({ peer }) => peer),
       )
       for (let seed = 0; seed < 50; seed++) {
-        const dropped = surplus('self', views(40), bounds, now, seeded(seed))
+        const dropped = surplus('self', views(MAX + 5), bounds, now, seeded(seed))
         assert.equal(dropped.length, 2)
         assert.ok(dropped.every((peer) => !ring.has(peer)))
       }

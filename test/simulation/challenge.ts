@@ -3,6 +3,7 @@
  * of them reads. A read asks the daemon beside it and costs no message. Latency is the time from a write to the moment at
  * which the last node shows it.
  */
+import { TUNING_DEFAULTS } from '../../src/net/tuning.ts'
 import { binary, Fleet, SETTINGS } from '../support/fleet.ts'
 import type { SimNode } from '../support/fleet.ts'
 import { Seeded } from '../support/seeded.ts'
@@ -13,8 +14,6 @@ const OPERATIONS_PER_SECOND = 100
 const SETTLE_MS = 20_000
 const MEASURE_MS = 30_000
 const VALUE_BYTES = 8
-/** Links that a daemon keeps by itself in a large fleet. */
-const LINKS_WANTED = 24
 
 export interface ChallengeResult {
   nodes: number
@@ -68,11 +67,11 @@ export function challenge(nodes: number, repairIntervalMs: number): ChallengeRes
 
 /** Everyone is linked to everyone as long as a daemon keeps so many links; beyond, to some at random. */
 function topologyOf(nodes: number): (a: SimNode, b: SimNode) => boolean {
-  if (nodes <= LINKS_WANTED + 1) return () => true
+  if (nodes <= TUNING_DEFAULTS.linksWanted + 1) return () => true
   const random = new Seeded(1, 'links')
   const links = new Set<number>()
   for (let a = 0; a < nodes; a++) {
-    for (let i = 0; i < LINKS_WANTED / 2; i++) {
+    for (let i = 0; i < TUNING_DEFAULTS.linksWanted / 2; i++) {
       const b = random.int(0, nodes - 1)
       links.add(Math.min(a, b) * nodes + Math.max(a, b))
     }

@@ -19,6 +19,7 @@ import type { Stretch } from '../support/stretch-ledger.ts'
 import type { Failure, StretchResult } from './batch.ts'
 import { challenge } from './challenge.ts'
 import { draw } from './draw.ts'
+import { large } from './large.ts'
 import { codeHash, Ledger } from './ledger.ts'
 import { progressLine, report } from './report.ts'
 import { Run } from './run.ts'
@@ -43,7 +44,8 @@ const USAGE = `npm run simulate -- [options]
   --replay SEED    run one seed and print every event
   --keep A,B,…     with --replay: only these steps
   --calm A,B,…     with --replay: without these faults
-  --challenge      measure the broadcast challenge instead`
+  --challenge      measure the broadcast challenge instead
+  --large N,M,…    measure fleets of so many nodes instead`
 
 interface Options {
   seeds: number
@@ -54,6 +56,7 @@ interface Options {
   replay: number | undefined
   reduction: Reduction
   challenge: boolean
+  large: number[]
 }
 
 function optionsOf(args: string[]): Options {
@@ -70,6 +73,7 @@ function optionsOf(args: string[]): Options {
       keep: text,
       calm: text,
       challenge: { type: 'boolean' },
+      large: text,
     },
   })
   const number = (name: 'seeds' | 'from' | 'jobs' | 'failures', usual: number): number =>
@@ -86,6 +90,7 @@ function optionsOf(args: string[]): Options {
       calm: listOf(values.calm ?? ''),
     },
     challenge: values.challenge === true,
+    large: listOf(values.large ?? '').map((size) => wholeNumber('large', size)),
   }
 }
 
@@ -200,10 +205,17 @@ const CHALLENGES: readonly (readonly [nodes: number, repairIntervalMs: number])[
   [25, 30_000],
 ]
 
+/** Of a large fleet, milliseconds. */
+function intervalFor(nodes: number): number {
+  return nodes <= 100 ? 5_000 : nodes <= 1_000 ? 30_000 : 120_000
+}
+
 try {
   const options = optionsOf(process.argv.slice(2))
   const { replay: seed, reduction } = options
-  if (options.challenge) {
+  if (options.large.length > 0) {
+    for (const nodes of options.large) console.log(large(nodes, intervalFor(nodes)))
+  } else if (options.challenge) {
     for (const [nodes, intervalMs] of CHALLENGES) console.log(challenge(nodes, intervalMs))
   } else {
     const passed = seed === undefined ? await search(options) : replay(seed, reduction)

@@ -15,6 +15,7 @@ import { encodeAll, encodeBirth, Loader } from '../../src/core/records.ts'
 import type { Meta } from '../../src/core/records.ts'
 import type { Replica } from '../../src/core/replica.ts'
 import type { CoreSettings, EngineOptions, Now } from '../../src/core/settings.ts'
+import type { Delta } from '../../src/core/wire/gossip.ts'
 import { decodeGossip } from '../../src/core/wire/gossip.ts'
 import { decodeLink } from '../../src/core/wire/link.ts'
 import type { LocalMutation } from '../../src/core/writes.ts'
@@ -102,6 +103,8 @@ export interface FleetOptions {
   topology?: (a: SimNode, b: SimNode) => boolean
   /** Keeps a line for each event; on unless told otherwise. */
   trace?: boolean
+  /** No node fails: nothing is kept on disks, and replicas share the items that come by gossip. For very many nodes. */
+  faultless?: boolean
 }
 
 const MAP = new Uint8Array(16).fill(7)
@@ -150,6 +153,7 @@ export class Fleet implements NetworkHost, GossipHost {
   readonly #queue = new EventQueue()
   readonly #hash = new EventHash()
   readonly #disks = new Map<SimNode, Seeded>()
+  readonly #shared = new WeakMap<Payload, Delta[] | undefined>()
   #ids = 0
   #ticksNow = 0
 
@@ -420,7 +424,7 @@ export class Fleet implements NetworkHost, GossipHost {
         return this.#publish(node, effect.bytes)
       case 'commit':
         for (const { value } of effect.batch.puts) this.#hash.bytes(value)
-        node.disk.write(effect.batch)
+        if (this.#options.faultless !== true) node.disk.write(effect.batch)
         return this.#commit(node, effect.sync)
       case 'disconnect':
         this.note(() => `${node.id} disconnects ${effect.peer}: ${effect.reason}`)
@@ -565,14 +569,21 @@ export class Fleet implements NetworkHost, GossipHost {
     return this.network.peersOf(node)
   }
 
-  take(node: SimNode, { author, bytes }: Payload): 'forward' | 'ignore' | 'reject' {
-    const deltas = decodeGossip(bytes, hash)
+  take(node: SimNode, payload: Payload): 'forward' | 'ignore' | 'reject' {
+    const { author, bytes } = payload
+    const deltas = this.#decoded(payload)
     if (deltas === undefined) {
       this.note(() => `${node.id} refuses gossip`)
       return 'reject'
     }
     this.dispatch(node, { type: 'gossip', author: author.id, deltas, bytes: bytes.length })
     return node.engine?.links.needsForwarding(author.id) === true ? 'forward' : 'ignore'
+  }
+
+  #decoded(payload: Payload): Delta[] | undefined {
+    if (this.#options.faultless !== true) return decodeGossip(payload.bytes, hash)
+    if (!this.#shared.has(payload)) this.#shared.set(payload, decodeGossip(payload.bytes, hash))
+    return this.#shared.get(payload)
   }
 }
 

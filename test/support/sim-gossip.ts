@@ -56,7 +56,7 @@ interface Subscriber {
   mesh: Set<SimNode>
   seen: Map<number, number>
   /** What may be offered, with the heartbeats that are left for it. */
-  cache: Map<number, { payload: Payload; offers: number }>
+  cache: Map<number, { payload: Payload; offers: number; hops: number }>
   beating: boolean
   /** Whether the latest payload was passed on: who does not, tells nobody what it has. */
   forwards: boolean
@@ -72,6 +72,8 @@ export class SimGossip {
   copies = 0
   deliveries = 0
   bytes = 0
+  /** Deliveries by the number of hops from the author. */
+  readonly deliveriesByHops: number[] = []
 
   constructor(host: GossipHost) {
     this.#host = host
@@ -97,8 +99,8 @@ export class SimGossip {
 
   publish(author: SimNode, bytes: Uint8Array): void {
     const payload = { id: ++this.#published, author, bytes }
-    this.#keep(author, payload)
-    for (const to of this.#host.peersOf(author)) this.#hop(author, to, payload)
+    this.#keep(author, payload, 0)
+    for (const to of this.#host.peersOf(author)) this.#hop(author, to, payload, 1)
   }
 
   #of(node: SimNode): Subscriber {
@@ -106,10 +108,10 @@ export class SimGossip {
     return this.#subscribers.get(node)!
   }
 
-  #keep(node: SimNode, payload: Payload): void {
+  #keep(node: SimNode, payload: Payload, hops: number): void {
     const { seen, cache } = this.#of(node)
     seen.set(payload.id, this.#host.time)
-    cache.set(payload.id, { payload, offers: OFFERS })
+    cache.set(payload.id, { payload, offers: OFFERS, hops })
     this.#beatLater(node)
   }
 
@@ -123,7 +125,8 @@ export class SimGossip {
     return random
   }
 
-  #hop(from: SimNode, to: SimNode, payload: Payload, afterMs = 0): void {
+  /** `hops`: from the author to `to`. */
+  #hop(from: SimNode, to: SimNode, payload: Payload, hops: number, afterMs = 0): void {
     if (!this.#host.hears(from, to)) return
     const { gossipLoss, gossipDuplicate, gossipDelay } = this.#host.faults
     const random = this.#random(from, to)
@@ -131,11 +134,11 @@ export class SimGossip {
     const copies = random.chance(gossipDuplicate) ? 2 : 1
     for (let copy = 0; copy < copies; copy++) {
       const delay = afterMs + random.int(gossipDelay[0], gossipDelay[1])
-      this.#host.schedule(delay, () => this.#arrive(to, from, payload, copy > 0))
+      this.#host.schedule(delay, () => this.#arrive(to, from, payload, hops, copy > 0))
     }
   }
 
-  #arrive(node: SimNode, from: SimNode, payload: Payload, forced: boolean): void {
+  #arrive(node: SimNode, from: SimNode, payload: Payload, hops: number, forced: boolean): void {
     if (node.engine === undefined) return
     const { seen } = this.#of(node)
     const first = !seen.has(payload.id)
@@ -146,11 +149,12 @@ export class SimGossip {
     const verdict = this.#host.take(node, payload)
     if (!first) return
     this.deliveries++
+    this.deliveriesByHops[hops] = (this.deliveriesByHops[hops] ?? 0) + 1
     this.#of(node).forwards = verdict === 'forward'
     if (verdict !== 'forward') return
-    this.#keep(node, payload)
+    this.#keep(node, payload, hops)
     for (const to of this.#of(node).mesh) {
-      if (to !== from && !this.#saysItHas(to, node, payload)) this.#hop(node, to, payload)
+      if (to !== from && !this.#saysItHas(to, node, payload)) this.#hop(node, to, payload, hops + 1)
     }
   }
 
@@ -214,7 +218,7 @@ export class SimGossip {
         const { gossipDelay } = this.#host.faults
         // There with the offer and back with the question.
         const asks = 2 * this.#random(node, to).int(gossipDelay[0], gossipDelay[1])
-        if (this.#host.hears(to, node)) this.#hop(node, to, entry.payload, asks)
+        if (this.#host.hears(to, node)) this.#hop(node, to, entry.payload, entry.hops + 1, asks)
       }
       if (--entry.offers === 0) cache.delete(id)
     }

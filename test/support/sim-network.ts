@@ -65,6 +65,8 @@ const DEAD_MS: Span = [15_000, 45_000]
 export class SimNetwork {
   readonly #host: NetworkHost
   readonly #wires: (Wire | undefined)[][] = []
+  /** By the index of the other end. */
+  readonly #wiresByNode = new Map<SimNode, Wire[]>()
   readonly #topology: (a: SimNode, b: SimNode) => boolean
   messages = 0
   bytes = 0
@@ -223,7 +225,17 @@ export class SimNetwork {
   #wire(a: SimNode, b: SimNode): Wire {
     const [low, high] = a.index < b.index ? [a, b] : [b, a]
     const row = (this.#wires[low.index] ??= [])
-    return (row[high.index] ??= this.#newWire(low, high))
+    return (row[high.index] ??= this.#addWire(low, high))
+  }
+
+  #addWire(a: SimNode, b: SimNode): Wire {
+    const wire = this.#newWire(a, b)
+    for (const node of wire.ends) {
+      const wires = this.#wiresOf(node)
+      const place = wires.findLastIndex((one) => otherEnd(one, node) < otherEnd(wire, node)) + 1
+      wires.splice(place, 0, wire)
+    }
+    return wire
   }
 
   #newWire(a: SimNode, b: SimNode): Wire {
@@ -244,10 +256,10 @@ export class SimNetwork {
     }
   }
 
-  *#wiresOf(node: SimNode): Generator<Wire> {
-    for (const row of this.#wires) {
-      for (const wire of row ?? []) if (wire?.ends.includes(node) === true) yield wire
-    }
+  #wiresOf(node: SimNode): Wire[] {
+    let wires = this.#wiresByNode.get(node)
+    if (wires === undefined) this.#wiresByNode.set(node, (wires = []))
+    return wires
   }
 
   #loseLater(wire: Wire): void {
@@ -285,4 +297,8 @@ export class SimNetwork {
       this.connect(...wire.ends)
     })
   }
+}
+
+function otherEnd({ ends: [a, b] }: Wire, node: SimNode): number {
+  return a === node ? b.index : a.index
 }
