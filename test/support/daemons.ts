@@ -21,8 +21,8 @@ import type { DigestView, PeerStatus, Status } from '../../src/daemon-api.ts'
 /** Where package.json, bin and node_modules are: this file is compiled to dist/test/support. */
 export const PROJECT_ROOT = path.resolve(import.meta.dirname, '../../..')
 
-/** Long enough for a machine with a load of its own; only a failure ever takes it. */
-export const WAIT_MS = 30_000
+/** Long enough for a machine with a load of its own, in milliseconds; only a failure ever takes it. */
+export const WAIT_MS = Number(process.env['HEARSAY_TEST_WAIT_MS'] ?? 30_000)
 const POLL_MS = 25
 const LOG_BYTES_MAX = 4 * 1024 * 1024
 const LOG_LINES_SHOWN = 60

@@ -2,16 +2,9 @@
  * Reads what strace saw of a daemon and tells which acknowledgements left before what they acknowledge was on disk.
  *
  * Every put has a marker of its own in its value. Its bytes reach the store's log in a `write`; they are on disk when an
- * `fdatasync` of that file which began after that write has ended with 0; and the daemon may answer only then. strace
- * prints calls in the order in which it saw them begin and end, and a thread goes on only after its line, so that order is
- * one of cause and effect.
+ * `fdatasync` of that file which began after that write has ended with 0; and the daemon may answer only then.
  */
-interface Call {
-  name: string
-  /** Everything that was printed of it so far. */
-  text: string
-  begin: number
-}
+import { resultOf, straceCalls } from './strace.ts'
 
 export interface SyncTrace {
   /** Markers whose answer was seen. */
@@ -33,10 +26,11 @@ export const STRACE = [
   'trace=read,readv,recvfrom,recvmsg,write,writev,pwrite64,pwritev,sendto,sendmsg,fdatasync,fsync',
 ]
 
-const LINE = /^(\d+)\s+(?:<\.\.\. (\w+) resumed>(.*)|(\w+)\((.*))$/
-const UNFINISHED = ' <unfinished ...>'
-
-interface Done extends Call {
+/** A call on a descriptor, that ended. */
+interface Done {
+  name: string
+  text: string
+  begin: number
   end: number
   fd: string
   file: string
@@ -44,28 +38,11 @@ interface Done extends Call {
 }
 
 function* calls(text: string): Generator<Done> {
-  const pending = new Map<string, Call>()
-  for (const [index, line] of text.split('\n').entries()) {
-    const match = LINE.exec(line)
-    if (match === null) continue
-    const [, thread = '', resumed, rest = '', name = '', args = ''] = match
-    let call: Call | undefined
-    if (resumed === undefined) call = { name, text: args, begin: index }
-    else {
-      call = pending.get(thread)
-      if (call === undefined) continue
-      call.text += rest
-      pending.delete(thread)
-    }
-    if (call.text.endsWith(UNFINISHED)) {
-      call.text = call.text.slice(0, -UNFINISHED.length)
-      pending.set(thread, call)
-      continue
-    }
+  for (const call of straceCalls(text)) {
     const fd = /^(\d+)<([^>]*)>/.exec(call.text)
-    const result = /= (-?\d+)[^=]*$/.exec(call.text)
-    if (fd === null || result === null) continue
-    yield { ...call, end: index, fd: fd[1]!, file: fd[2]!, result: Number(result[1]) }
+    const result = resultOf(call)
+    if (fd === null || result === undefined) continue
+    yield { ...call, fd: fd[1]!, file: fd[2]!, result }
   }
 }
 
