@@ -2,15 +2,15 @@
  * The benchmark: real daemons in real processes, measured against goals and, where they are installed, against redis,
  * etcd and NATS doing the same work.
  *
- *     npm run bench -- [--quick] [--only W1,W3] [--json FILE] [--markdown FILE] [--profile W3 [--profile-dir DIR]]
- *                      [--repetitions N] [--rivals | --no-rivals] [--no-pin] [--dir DIR]
+ *     npm run bench -- [--quick] [--only W1,W3] [--json FILE] [--markdown FILE] [--picture FILE]
+ *                      [--profile W3 [--profile-dir DIR]] [--repetitions N] [--rivals | --no-rivals] [--no-pin] [--dir DIR]
  *
  * The whole takes an hour or more. `--quick` takes some minutes: small counts, hearsay alone unless `--rivals` is given, not
  * pinned; it shows that nothing is broken and where the figures are. `--json` writes JSON lines, to standard output when FILE is
  * `-`: the machine, every measurement as it is made, every summary, every failure. The tables go to standard output, and
- * into the file given with `--markdown`. `--profile` runs workloads of hearsay alone, once, with a CPU profile of the
- * last daemon of each fleet, and prints where its time went while something was measured. `--dir` is where the data
- * directories are: the disk that is measured.
+ * into the file given with `--markdown`; `--picture` draws some of them (SVG). `--profile` runs workloads of hearsay
+ * alone, once, with a CPU profile of the last daemon of each fleet, and prints where its time went while something was
+ * measured. `--dir` is where the data directories are: the disk that is measured.
  *
  * Where it is permitted everything runs in a network namespace of its own, so that nobody else's bytes are counted;
  * where not, the output says so. Everything else on the machine disturbs times. CPU seconds and bytes are disturbed
@@ -42,6 +42,7 @@ import { Bench, summarise } from './bench-run.ts'
 import type { Workload } from './bench-run.ts'
 import { INSIDE, describeMachine, namespaceCommand } from './machine.ts'
 import type { Machine } from './machine.ts'
+import { pictureOf } from './pictures.ts'
 import { profileText } from './profile.ts'
 import { Screen } from './screen.ts'
 import { hearsay, profileInto } from './systems/hearsay.ts'
@@ -76,6 +77,7 @@ function parseFlags() {
         only: { type: 'string' },
         json: { type: 'string' },
         markdown: { type: 'string' },
+        picture: { type: 'string' },
         profile: { type: 'string' },
         'profile-dir': { type: 'string' },
         repetitions: { type: 'string' },
@@ -228,6 +230,11 @@ async function main(): Promise<void> {
     print(`profiles in ${profiles}\n\n${profileText(profiles)}`)
   }
   if (flags.markdown !== undefined) writeFileSync(flags.markdown, `${markdown.join('\n\n')}\n`)
+  if (flags.picture !== undefined) {
+    const { cpu, cores, node, loadBefore } = machine
+    const title = `${cpu}, ${cores} cores; Node ${node}; load before: ${loadBefore}`
+    writeFileSync(flags.picture, pictureOf(title, summarise(bench.measurements)))
+  }
   // A failed turn may leave connections behind, which would keep this process alive.
   process.exit(bench.failures.length === 0 ? 0 : 1)
 }

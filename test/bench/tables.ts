@@ -2,7 +2,7 @@
 import { groupBy } from './bench-run.ts'
 import type { Failure, Summary, Workload } from './bench-run.ts'
 
-function shown(value: number): string {
+export function shown(value: number): string {
   if (!Number.isFinite(value)) return '–'
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2
   return value.toLocaleString('en', { minimumFractionDigits: 0, maximumFractionDigits: digits })
