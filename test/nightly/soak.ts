@@ -115,11 +115,11 @@ async function soak(
     QUANTITIES.map((one) => [one, new Map(staying.map((daemon) => [daemon, []]))]),
   )
   world.write(daemons)
-  const start = performance.now()
+  const begun = performance.now()
   const over = new AbortController()
   const sampling = async (): Promise<void> => {
-    for (; performance.now() - start < ms; await pause(SAMPLE_MS)) {
-      await sample(staying, (performance.now() - start) / 1000, samples)
+    for (; performance.now() - begun < ms; await pause(SAMPLE_MS)) {
+      await sample(staying, (performance.now() - begun) / 1000, samples)
     }
     over.abort()
   }
@@ -175,7 +175,7 @@ async function main(): Promise<number> {
   const minutes = Number(values.minutes)
   const plan = { count: Number(values.daemons), minutes, seed: Number(values.seed) }
   assert.ok(minutes >= 2 && plan.count > STAYING, 'a soak wants two minutes and three daemons')
-  const start = performance.now()
+  const startedAt = performance.now()
   const world = new World(plan, 'soak')
   const { staying, samples } = await soak(world, minutes * 60_000)
   const from = WARM_UP_PART * minutes * 60
@@ -191,7 +191,7 @@ async function main(): Promise<number> {
   const { yes, no, lies } = world.judge
   for (const line of lines) console.log(line)
   console.log(
-    `${growing.length === 0 ? 'nothing grows' : 'SOMETHING GROWS'}: ${title}; converged: yes ${yes}, no ${no}, lies ${lies.length}; ${seconds(performance.now() - start)}; the plot is ${values.svg}`,
+    `${growing.length === 0 ? 'nothing grows' : 'SOMETHING GROWS'}: ${title}; converged: yes ${yes}, no ${no}, lies ${lies.length}; ${seconds(performance.now() - startedAt)}; the plot is ${values.svg}`,
   )
   return growing.length === 0 && lies.length === 0 ? 0 : 1
 }

@@ -23,6 +23,8 @@ export const PROJECT_ROOT = path.resolve(import.meta.dirname, '../../..')
 
 /** Long enough for a machine with a load of its own, in milliseconds; only a failure ever takes it. */
 export const WAIT_MS = Number(process.env['HEARSAY_TEST_WAIT_MS'] ?? 30_000)
+/** A process that starts wants a processor for a second; on a busy machine it gets that when it does. */
+const START_MS = 4 * WAIT_MS
 const POLL_MS = 25
 const LOG_BYTES_MAX = 4 * 1024 * 1024
 const LOG_LINES_SHOWN = 60
@@ -56,6 +58,8 @@ export interface DaemonOptions {
   port?: number
   /** Where others reach it, when that is not where it listens. */
   reachedAt?: string
+  /** How long its client waits for answers, when not as long as users do. */
+  clientTimeoutMs?: number
 }
 
 export interface Exit {
@@ -131,7 +135,11 @@ export class TestDaemon {
     this.socket = options.socket ?? path.join(dir, 's')
     this.#listen = `/ip4/${options.host ?? '127.0.0.1'}/tcp/${port}`
     this.address = options.reachedAt ?? this.#listen
-    this.client = new ControlClient({ socketPath: this.socket })
+    const timeoutMs = options.clientTimeoutMs
+    this.client = new ControlClient({
+      socketPath: this.socket,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    })
     this.#options = options
     this.#settings = merge(FAST, options.settings ?? {})
   }
@@ -162,13 +170,14 @@ export class TestDaemon {
     const exit = this.#exit
     let ended: Exit | undefined
     exit?.then((how) => (ended = how)).catch(() => undefined)
-    await until(`${this.name} to answer on its socket`, async () => {
+    const answering = async (): Promise<true> => {
       if (ended !== undefined) {
         throw new Error(`${this.name} ended before it was ready, ${exitText(ended)}:\n${this.log}`)
       }
       this.peerId = (await this.client.id()).peerId
       return true
-    })
+    }
+    await until(`${this.name} to answer on its socket`, answering, { waitMs: START_MS })
     return this
   }
 

@@ -4,12 +4,13 @@
  */
 import assert from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
-import { contents, until } from '../../support/daemons.ts'
+import { contents } from '../../support/daemons.ts'
 import { joinSites } from '../../support/bad-link.ts'
 import { profileSettings } from '../../support/default-settings.ts'
 import { Namespaces } from '../../support/network.ts'
-import { linksOf, PATIENCE_MS } from '../world.ts'
+import { linksOf } from '../world.ts'
 import type { World } from '../world.ts'
+import { patiently } from '../patience.ts'
 import { NotPermitted, seconds } from '../scenario.ts'
 import type { Scenario } from '../scenario.ts'
 
@@ -50,21 +51,20 @@ export const cut: Scenario = {
       noticed = performance.now() - cutAt
       // Each side must be able to say yes of itself.
       for (const site of sites) {
-        await until('a yes of one side', () => world.judge.ask(world.random.pick(site), 'fleet'), {
-          waitMs: PATIENCE_MS,
-        })
+        await patiently('a yes of one side', () =>
+          world.judge.ask(world.random.pick(site), 'fleet'),
+        )
       }
       await pause(Math.max(CUT_MS - (performance.now() - cutAt), 0))
       for (const one of here) assert.ok(!(await has(one, 'of the second site')), 'the cut leaks')
       for (const one of there) assert.ok(!(await has(one, 'of the first site')), 'the cut leaks')
       await line.set(LINE)
       const healedAt = performance.now()
-      await until(
+      await patiently(
         'the sites to have met',
         async () =>
           (await has(here.at(-1)!, 'of the second site')) &&
           has(there.at(-1)!, 'of the first site'),
-        { waitMs: 2 * PATIENCE_MS },
       )
       healed = performance.now() - healedAt
       await pause(LOAD_MS)
@@ -85,10 +85,8 @@ export const cut: Scenario = {
 async function apart(world: World, site: World['running']): Promise<void> {
   const own = new Set(site.map(({ peerId }) => peerId))
   for (const one of site) {
-    await until(
-      `${one.name} to notice the cut`,
-      async () => (await linksOf(one)).every((peer) => own.has(peer)),
-      { waitMs: PATIENCE_MS },
+    await patiently(`${one.name} to notice the cut`, async () =>
+      (await linksOf(one)).every((peer) => own.has(peer)),
     )
   }
 }

@@ -1,7 +1,8 @@
 /** A member is removed from the allow list of all others while its gossip is under way. */
 import assert from 'node:assert/strict'
-import { bytes, contents, until } from '../../support/daemons.ts'
-import { linksOf, PATIENCE_MS } from '../world.ts'
+import { bytes, contents } from '../../support/daemons.ts'
+import { linksOf } from '../world.ts'
+import { patiently } from '../patience.ts'
 import { seconds } from '../scenario.ts'
 import type { Scenario } from '../scenario.ts'
 
@@ -23,11 +24,11 @@ export const removed: Scenario = {
     let took = 0
     let tries = 0
     await world.asked(async () => {
-      await until('writes of it', async () => (await contents(out.client)).size > 20)
+      await patiently('writes of it', async () => (await contents(out.client)).size > 20)
       const start = performance.now()
       for (const one of others) await one.client.changeAllowList({ remove: [out.peerId] })
       took = performance.now() - start
-      await until('nobody to be linked to it', async () => (await linksOf(out)).length === 0)
+      await patiently('nobody to be linked to it', async () => (await linksOf(out)).length === 0)
       // It goes on for itself; what it writes now nobody may ever see.
       await world.load.stop(out)
       for (let i = 0; i < WRITES_AFTER; i++) {
@@ -35,10 +36,9 @@ export const removed: Scenario = {
         await world.ledger.putOwn(others[i % others.length]!.client, `in-${i}`)
       }
       const triesBefore = await turnedAway()
-      await until(
+      await patiently(
         'tries of it to come back',
         async () => (tries = (await turnedAway()) - triesBefore) >= TRIES,
-        { waitMs: PATIENCE_MS },
       )
       for (const one of others) {
         assert.ok(!(await linksOf(one)).includes(out.peerId), `${one.name} is linked to it`)
@@ -57,9 +57,7 @@ export const removed: Scenario = {
 
     // It is taken back, and has kept what it wrote.
     for (const one of others) await one.client.changeAllowList({ add: [out.peerId] })
-    await until('it to be linked', async () => (await linksOf(out)).length > 0, {
-      waitMs: PATIENCE_MS,
-    })
+    await patiently('it to be linked', async () => (await linksOf(out)).length > 0)
     const agreed = await world.settled()
     return [
       `removed on ${others.length} daemons in ${seconds(took)}`,

@@ -7,11 +7,11 @@
 import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { until } from '../../support/daemons.ts'
 import type { TestDaemon } from '../../support/daemons.ts'
 import { hearsay } from '../../support/hearsay.ts'
-import { meshed, PATIENCE_MS, startAll } from '../world.ts'
+import { meshed, startAll } from '../world.ts'
 import type { World } from '../world.ts'
+import { patiently } from '../patience.ts'
 import { seconds } from '../scenario.ts'
 import type { Scenario } from '../scenario.ts'
 
@@ -67,9 +67,7 @@ async function replace(world: World, leaving: readonly TestDaemon[]): Promise<nu
   world.write(fresh)
   return Promise.all(
     fresh.map(async (one) => {
-      await until(`${one.name} to be complete`, async () => (await one.client.ready()).ready, {
-        waitMs: PATIENCE_MS,
-      })
+      await patiently(`${one.name} to be complete`, async () => (await one.client.ready()).ready)
       return performance.now() - startedAt
     }),
   )
@@ -77,9 +75,9 @@ async function replace(world: World, leaving: readonly TestDaemon[]): Promise<nu
 
 async function retire(world: World, one: TestDaemon): Promise<void> {
   await world.load.stop(one)
-  const { code, out, err } = await hearsay(one, 'converged', '--wait', '60')
+  const { code, out, err } = await hearsay(one, 'converged', '--wait', '5m')
   assert.equal(code, 0, `${one.name} cannot be retired: ${out}${err}`)
   // Again through the judge, which notes what is proved.
-  await until(`a yes of ${one.name}`, () => world.judge.ask(one, 'linked'))
+  await patiently(`a yes of ${one.name}`, () => world.judge.ask(one, 'linked'))
   assert.deepEqual(await one.stop(), { code: 0, signal: null })
 }

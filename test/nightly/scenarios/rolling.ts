@@ -1,7 +1,7 @@
 /** Every daemon is restarted, one after the other, while the fleet is written to. */
 import assert from 'node:assert/strict'
-import { until } from '../../support/daemons.ts'
-import { linksOf, PATIENCE_MS } from '../world.ts'
+import { linksOf } from '../world.ts'
+import { patiently } from '../patience.ts'
 import { seconds } from '../scenario.ts'
 import type { Scenario } from '../scenario.ts'
 
@@ -16,18 +16,14 @@ export const rolling: Scenario = {
     let fewest = Infinity
     await world.asked(async () => {
       for (const one of daemons) {
-        const start = performance.now()
+        const from = performance.now()
         assert.deepEqual(await one.stop(), { code: 0, signal: null })
         await one.start()
-        await until(
-          `${one.name} to be complete and linked`,
-          async () => {
-            const [links, { ready }] = await Promise.all([linksOf(one), one.client.ready()])
-            return ready && links.length >= enough
-          },
-          { waitMs: PATIENCE_MS },
-        )
-        awayMs.push(performance.now() - start)
+        await patiently(`${one.name} to be complete and linked`, async () => {
+          const [links, { ready }] = await Promise.all([linksOf(one), one.client.ready()])
+          return ready && links.length >= enough
+        })
+        awayMs.push(performance.now() - from)
         for (const other of daemons) fewest = Math.min(fewest, (await linksOf(other)).length)
       }
     })

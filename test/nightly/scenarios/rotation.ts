@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { rotateKeyFile } from '../../../src/config/key-rotation.ts'
-import { until } from '../../support/daemons.ts'
 import type { TestDaemon } from '../../support/daemons.ts'
-import { linksOf, PATIENCE_MS } from '../world.ts'
+import { linksOf } from '../world.ts'
+import { patiently } from '../patience.ts'
 import { seconds } from '../scenario.ts'
 import type { Scenario } from '../scenario.ts'
 
@@ -52,12 +52,8 @@ export const rotation: Scenario = {
 
 /** What `hearsay network-key status` waits for before the next step. */
 async function alike(one: TestDaemon): Promise<void> {
-  await until(
-    `${one.name} to see its secrets with all that it is linked with`,
-    async () => {
-      const { labels, peers } = await one.client.networkKey()
-      return peers.length > 0 && peers.every((peer) => peer.labels?.join() === labels.join())
-    },
-    { waitMs: PATIENCE_MS },
-  )
+  await patiently(`${one.name} to see its secrets with all that it is linked with`, async () => {
+    const { labels, peers } = await one.client.networkKey()
+    return peers.length > 0 && peers.every((peer) => peer.labels?.join() === labels.join())
+  })
 }
