@@ -12,6 +12,7 @@
  * end, counts as well.
  */
 import { fork } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -24,8 +25,11 @@ import type { Mutation } from './rules.ts'
 
 const ROOT = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..')
 const WORKER = fileURLToPath(new URL('worker.js', import.meta.url))
-/** A seed takes a fraction of a second, a heavy one some seconds. */
-const HANG_MS = 60_000
+/** Processor time for one seed: most take a fraction of a second, a heavy one some seconds. */
+const HANG_CPU_MS = 60_000
+const LOOK_EVERY_MS = 2_000
+/** Of `/proc`, on every Linux. */
+const TICK_MS = 10
 const HEAP_MIB = 1024
 
 type Outcome =
@@ -66,26 +70,37 @@ function runSeeds(build: string, from: number, to: number): Promise<Outcome> {
     let seed = from
     let said = ''
     let outcome: Outcome | undefined
-    const hang = (): NodeJS.Timeout =>
-      setTimeout(() => {
-        outcome = { kind: 'hung', seed, property: `no end within ${HANG_MS / 1000} s` }
-        child.kill('SIGKILL')
-      }, HANG_MS)
-    let watch = hang()
+    let cpuAtSeed = cpuMsOf(child.pid)
+    const watch = setInterval(() => {
+      if (cpuMsOf(child.pid) - cpuAtSeed < HANG_CPU_MS) return
+      const property = `no end within ${HANG_CPU_MS / 1000} s of processor time`
+      outcome = { kind: 'hung', seed, property }
+      child.kill('SIGKILL')
+    }, LOOK_EVERY_MS)
     child.stderr?.on('data', (text: Buffer) => (said = (said + text.toString()).slice(-2_000)))
     child.on('message', (message: Failure | { seed: number }) => {
-      clearTimeout(watch)
-      watch = hang()
+      cpuAtSeed = cpuMsOf(child.pid)
       if ('failure' in message) outcome = outcomeOf(message)
       else seed = message.seed + 1
     })
     child.once('exit', (code) => {
-      clearTimeout(watch)
+      clearInterval(watch)
       const ended = seed > to ? { kind: 'survived' as const, seeds: to - from + 1 } : undefined
       const property = `exit ${code}: ${said.trim().split('\n').at(-1) ?? ''}`
       resolve(outcome ?? ended ?? { kind: 'crashed', seed, property })
     })
   })
+}
+
+/** What a process has used: a busy machine must not look like a run that does not end. */
+function cpuMsOf(pid: number | undefined): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS
+  } catch {
+    return 0
+  }
 }
 
 /** Properties have short names; anything else that was thrown is an exception of the core or the simulator. */

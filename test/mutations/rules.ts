@@ -162,6 +162,13 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     replace: `this.#dueBefore(now.wall)`,
   },
   {
+    name: 'R12 doubt',
+    what: 'the clock is in doubt for ever',
+    file: 'clock.js',
+    find: `(now.mono - this.#last.mono)`,
+    replace: `(now.mono + this.#last.mono)`,
+  },
+  {
     name: 'R13',
     what: 'a peer is believed that everything was removed',
     file: 'removal-guard.js',

@@ -29,6 +29,8 @@ const AGREE_INTERVAL_MS_MIN = 5_000
 /** So often a replica is asked again for what is held back. */
 const HELD_BACK_LOOK_MS = 60_000
 const LOOK_EVERY_MS = 250
+/** The longest that a lease is drawn for. */
+const TTL_MS_MAX = 60_000
 /** In which an agreed fleet comes to have nothing waiting for a disk. */
 const IDLE_MS = 1_000
 
@@ -425,6 +427,16 @@ export class Run {
     const lasts = fleet.until(() => checks.difference() === undefined, IDLE_MS)
     check(lasts, 'agreement', () => `it does not last\n${checks.difference()}`)
     checks.settle()
+    if (this.#scenario.world.workload === 'leases') this.#checkPurged()
+  }
+
+  /** What has expired goes, once all clocks are right and agree (R12). */
+  #checkPurged(): void {
+    const { fleet, checks } = this
+    const { skew, grace, purgeInterval } = fleet.settings.expiry
+    const keptMs = skew + grace + 2 * purgeInterval
+    fleet.pass(TTL_MS_MAX + keptMs)
+    checks.purged(keptMs)
   }
 }
 

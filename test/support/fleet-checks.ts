@@ -24,6 +24,7 @@
  * - contexts and items are equal everywhere, with fingerprints that say so
  * - every acknowledged put is held, or superseded by a mutation that had observed it, or expired
  * - what an acknowledged mutation superseded is held nowhere
+ * - what has expired is purged in the end (R12)
  */
 import { toBinary } from '../../src/core/bytes.ts'
 import type { CoreEffect, CoreEvent } from '../../src/core/events.ts'
@@ -573,6 +574,18 @@ export class FleetChecks implements Observer {
     check(silent === undefined, 'alarm', () => {
       return `${short(silent!)} has two contents, and nobody has said so`
     })
+  }
+
+  /** Nobody holds what expired longer than `keptMs` ago. */
+  purged(keptMs: number): void {
+    const before = START_WALL_MS + this.#fleet.time - keptMs
+    for (const node of this.#members) {
+      for (const item of node.live.replica.fromDot('', 0)) {
+        check(item.expiry === 0 || item.expiry >= before, 'purge', () => {
+          return `${node.id} still holds ${short(item)}, which expired ${before - item.expiry + keptMs} ms ago (R12)`
+        })
+      }
+    }
   }
 
   #listOf(node: SimNode, nowWall: number): string {
