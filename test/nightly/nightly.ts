@@ -91,7 +91,7 @@ async function play(scenario: Scenario, plan: Plan, totals: Totals): Promise<voi
     const facts = [
       ...measured,
       `${ledger.acknowledged} writes`,
-      `converged: yes ${judge.yes} (median ${quantile(judge.yesMs, 0.5).toFixed(0)} ms), no ${judge.no}, not answered ${judge.unanswered}, lies ${judge.lies.length} in ${judge.reads} reads`,
+      `converged: yes ${judge.yes} (median ${quantile(judge.yesMs, 0.5).toFixed(0)} ms), no ${judge.no}, not answered ${judge.unanswered}, lies ${judge.lies.length} in ${judge.reads} reads${judge.unread === 0 ? '' : ` (${judge.unread} more were not answered)`}`,
       ...(wire > 0 ? [`${bytesInWords(wire)} on the wire`] : []),
       seconds(performance.now() - start),
     ]
