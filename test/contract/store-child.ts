@@ -4,7 +4,8 @@
  *     store-child hold DIR            opens the data directory DIR, says "open", and ends with its standard input
  *     store-child write DIR SEED N    applies the batches of SEED behind the N that are there; "ask I" before a commit,
  *                                     "ack I" after it, until it is killed
- *     store-child trace DIR           a fixed row of commits around a change of log files, said likewise
+ *     store-child trace DIR EVERY     a fixed row of commits around a change of log files, said likewise; synced is one in EVERY,
+ *                                     of the others it says "done I"
  *
  * Its words go out with a blocking write: what it said it had done when it was killed.
  */
@@ -43,14 +44,15 @@ async function write(): Promise<void> {
 }
 
 async function trace(): Promise<void> {
+  const every = Number(seed)
   const store = await openLevelStore(directory)
   const value = Buffer.alloc(1024 * 1024, 'x')
   for (let i = 1; i <= 40; i++) {
     say(`ask ${i}`)
     const batch = { puts: [{ key: Buffer.from(`key ${i}`), value }], deletes: [] }
     // The unsynced ones among them: a synced one answers for those before it, in whichever file they are.
-    await store.commit(batch, { sync: i % 5 === 0 })
-    say(`${i % 5 === 0 ? 'ack' : 'done'} ${i}`)
+    await store.commit(batch, { sync: i % every === 0 })
+    say(`${i % every === 0 ? 'ack' : 'done'} ${i}`)
   }
   await store.close()
 }

@@ -4,15 +4,15 @@
  *
  * Inputs are mutations of the samples, of what is in `corpus/`, and of what was accepted lately. They run in threads with a
  * small heap, watched from outside: an exception, more memory than any input may cost, or no progress ends a thread, and the
- * input is kept in `corpus/`, where `fuzz.test.ts` runs it for ever after.
+ * input is added to `corpus/`, where `fuzz.test.ts` runs it for ever after.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { codeHash, cutUp, StretchLedger } from '../support/stretch-ledger.ts'
 import type { Stretch } from '../support/stretch-ledger.ts'
-import { corpusDirectory } from './corpus.ts'
+import { corpusOf, keep, writeCorpus } from './corpus.ts'
+import { Distillery } from './distil.ts'
 import { fuzzTargets } from './targets.ts'
 import { addTally, FuzzThread, NOTHING } from './thread.ts'
 import type { FuzzTally } from './thread.ts'
@@ -26,7 +26,7 @@ const CODE = {
   'src/control': /^(?:json|lines|percent)/,
   'src/daemon': /^token/,
   'src/net': /^(?:addresses|frames|peer-exchange)/,
-  'test/fuzz': /^(?:mutate|samples|targets|thread|work)/,
+  'test/fuzz': /^(?:corpus|mutate|samples|targets|thread|work)/,
 }
 
 const USAGE = `npm run fuzz -- [options]
@@ -35,7 +35,8 @@ const USAGE = `npm run fuzz -- [options]
   --only A,B,…     these decoders
   --ledger FILE    keep what passed in FILE, and go on from there
   --minutes M      stop after so long
-  --jobs J         threads (all cores)`
+  --jobs J         threads (all cores)
+  --distil         instead, write anew what is in corpus/: inputs that reach all that any of so many runs reached`
 
 interface Options {
   runs: number
@@ -43,13 +44,21 @@ interface Options {
   ledger: string | undefined
   minutes: number
   jobs: number
+  distil: boolean
 }
 
 function optionsOf(args: string[]): Options {
   const text = { type: 'string' } as const
   const { values } = parseArgs({
     args,
-    options: { runs: text, only: text, ledger: text, minutes: text, jobs: text },
+    options: {
+      runs: text,
+      only: text,
+      ledger: text,
+      minutes: text,
+      jobs: text,
+      distil: { type: 'boolean' },
+    },
   })
   const number = (name: 'runs' | 'minutes' | 'jobs', usual: number): number => {
     const value = values[name] === undefined ? usual : Number(values[name])
@@ -62,6 +71,7 @@ function optionsOf(args: string[]): Options {
     ledger: values.ledger,
     minutes: number('minutes', Infinity),
     jobs: number('jobs', availableParallelism()),
+    distil: values.distil === true,
   }
 }
 
@@ -122,8 +132,8 @@ async function fuzz(
             ledgers.get(name)!.passed(stretch, await thread.run(name, stretch))
           } catch (error) {
             failed.add(name)
-            const file = keep(name, thread.input)
-            process.stdout.write(`FAILED ${name}, kept in ${file}: ${String(error)}\n`)
+            const where = keep(name, thread.input)
+            process.stdout.write(`FAILED ${name}, kept in ${where}: ${String(error)}\n`)
             await thread.end()
             thread = new FuzzThread()
           }
@@ -136,13 +146,15 @@ async function fuzz(
   return failed
 }
 
-function keep(name: string, input: Uint8Array): string {
-  const directory = corpusDirectory(name)
-  mkdirSync(directory, { recursive: true })
-  const start = Buffer.from(input).toString('base64url').slice(0, 12)
-  const file = path.join(directory, `found-${start}-${input.length}`)
-  writeFileSync(file, input)
-  return file
+function distil(names: readonly string[], runs: number): void {
+  const distillery = new Distillery()
+  for (const target of fuzzTargets().filter(({ name }) => names.includes(name))) {
+    const reached = distillery.distil(target, corpusOf(target), runs)
+    const inputs = reached.filter((input) => !target.samples.includes(input))
+    writeCorpus(target.name, inputs)
+    process.stdout.write(`${target.name}: ${inputs.length} inputs\n`)
+  }
+  distillery.end()
 }
 
 /** Of all stretches in the ledger; a second is one of a thread's processor time. */
@@ -160,9 +172,12 @@ function report(ledgers: ReadonlyMap<string, TargetLedger>): string {
 try {
   const options = optionsOf(process.argv.slice(2))
   const ledgers = ledgersOf(options)
-  const failed = await fuzz(ledgers, options)
-  process.stdout.write(`${report(ledgers)}\n`)
-  if (failed.size > 0) process.exitCode = 1
+  if (options.distil) distil([...ledgers.keys()], options.runs)
+  else {
+    const failed = await fuzz(ledgers, options)
+    process.stdout.write(`${report(ledgers)}\n`)
+    if (failed.size > 0) process.exitCode = 1
+  }
 } catch (error) {
   if (!(error instanceof TypeError)) throw error
   console.error(`${error.message}\n\n${USAGE}`)

@@ -21,7 +21,7 @@ const { values } = parseArgs({
 })
 
 /** A world is left for a new one before it is so full that looking at it takes long. */
-const KILLS_PER_WORLD = 30
+const KILLS_PER_WORLD = 20
 const DAEMONS = [1, 3] as const
 
 class Tally {
@@ -99,6 +99,10 @@ async function runWorlds(losesPower: boolean, count: number): Promise<void> {
   }
 }
 
+process.once('SIGINT', () => {
+  console.log(tally.text())
+  process.exit(130)
+})
 try {
   if (Number(values.lost) > 0) {
     const probe = spawnSync('strace', ['-o', '/dev/null', 'true'], { encoding: 'utf8' })
