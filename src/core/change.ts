@@ -24,6 +24,8 @@ export class Change {
   readonly #addedByKey = new Map<string, Item[]>()
   readonly #addedByDot = new Map<ActorId, Map<number, Item>>()
   readonly #removals: Removal[] = []
+  readonly #dropped = new Set<Item>()
+  readonly #takenBack = new Set<Item>()
   #touched = false
 
   constructor(replica: Replica) {
@@ -126,6 +128,19 @@ export class Change {
     this.#insert(other)
   }
 
+  /** Removes a held item because a peer knows its dot and does not hold it under its key. */
+  drop(item: Item): void {
+    this.remove(item)
+    this.#dropped.add(item)
+  }
+
+  /** Takes another content of a dot than the one that was dropped (R14). */
+  takeBack(other: Item): void {
+    invariant(this.held(other.actor, other.counter) === undefined, 'R14', 'two contents are held')
+    this.#insert(other)
+    this.#takenBack.add(other)
+  }
+
   /** Remembers which key a delete touched. */
   log(mutation: Dot, item: Item): void {
     this.#removals.push({
@@ -146,6 +161,8 @@ export class Change {
       }
     }
     for (const [actor, dots] of this.hearsay) this.replica.hearsay.add(actor, dots)
+    for (const item of this.#dropped) this.replica.dropped.add(item)
+    for (const item of this.#takenBack) this.replica.dropped.delete(item)
     for (const removal of this.#removals) this.replica.removals.add(removal)
   }
 

@@ -9,6 +9,7 @@
  */
 import type { ActorId } from './bytes.ts'
 import { Context } from './context.ts'
+import { Dropped } from './dropped.ts'
 import { Hearsay } from './hearsay.ts'
 import { EMPTY } from './intervals.ts'
 import type { Intervals } from './intervals.ts'
@@ -79,6 +80,7 @@ export class Replica {
   readonly context: Context
   readonly removals = new RemovalLog()
   readonly hearsay = new Hearsay()
+  readonly dropped = new Dropped()
   #byKey = new RangeIndex<Item>(BY_KEY)
   #byDot = new RangeIndex<Item>(BY_DOT)
   #byOrder = new RangeIndex<Item>(BY_ORDER)

@@ -409,6 +409,39 @@ describe('one dot with two contents (R14)', function () {
   })
 })
 
+describe('one dot with two contents, of which one is replaced (R14)', function () {
+  this.timeout(120_000)
+
+  it('is told, and the other content goes nowhere', () => {
+    const fleet = fleetOf(2, 1000)
+    const [a, b] = fleet.nodes as [SimNode, SimNode]
+    const lost: string[] = []
+    fleet.observers.push({
+      after: (_node, _event, effects) => {
+        for (const effect of effects) if (effect.type === 'twin') lost.push(effect.lost.key)
+      },
+    })
+    fleet.startAll()
+    fleet.cut(a, b)
+    for (const [node, key] of [
+      [a, 'one'],
+      [b, 'other'],
+    ] as const) {
+      const dot = { actor: A, counter: 1 }
+      const delta = { dot, item: item(1, binary(key)), supersedes: [], announcedBytes: 0 }
+      fleet.dispatch(node, { type: 'gossip', author: 'node9', deltas: [delta], bytes: 100 })
+    }
+    fleet.pass(50)
+    // In the complete list of this key there is nothing of the other.
+    fleet.write(a, [{ op: 'put', key: binary('other'), value: Uint8Array.of(9) }])
+    fleet.pass(50)
+    fleet.connect(a, b)
+    assert.ok(agree(fleet, 12), fleet.nodes.map(stateOf).join('\n\n'))
+    assert.deepEqual(lost, ['other'])
+    for (const node of fleet.nodes) assert.equal(node.live.replica.held(A, 1)?.key, 'one')
+  })
+})
+
 describe('a context with a flipped bit (R15)', function () {
   this.timeout(120_000)
 

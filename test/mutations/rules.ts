@@ -191,7 +191,7 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     find: `    if (bare.length === 0)`,
     replace: `    if (bare.length < change.siblings(state.key).length) {
         for (const item of bare)
-            remove(change, item, applied);
+            drop(change, item);
         return;
     }
     if (bare.length === 0)`,

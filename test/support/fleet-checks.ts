@@ -684,11 +684,10 @@ class PendingWrites {
   }
 }
 
-/** Whether a node has another content of the dot, for the same key: one of another key is not compared. */
+/** Whether a node has another content of the dot. */
 function holdsOther({ engine }: SimNode, { actor, counter, envelope }: StoredItem): boolean {
   const held = engine?.replica.held(actor, counter)
-  if (held === undefined || Buffer.compare(held.envelope, envelope) === 0) return false
-  return decoded({ actor, counter, envelope }).key === held.key
+  return held !== undefined && Buffer.compare(held.envelope, envelope) !== 0
 }
 
 function textOf(dot: Dot): string {

@@ -172,9 +172,12 @@ function removeGone(change: Change, gone: readonly Item[], look: Look): void {
       bare.push(own)
       continue
     }
-    remove(change, own, applied)
-    if (mutation === undefined) hear(change, own)
-    else change.log(mutation, own)
+    applied.itemsRemoved++
+    if (mutation === undefined) drop(change, own)
+    else {
+      change.remove(own)
+      change.log(mutation, own)
+    }
   }
   if (bare.length === 0) return
   const own = new Set(state.removed.map(dotText))
@@ -182,19 +185,17 @@ function removeGone(change: Change, gone: readonly Item[], look: Look): void {
   const verdict = judge.mayGo(bare, (item) => own.has(dotText(item)))
   applied.heldBack = verdict === 'hold'
   if (verdict === 'hold') return
+  applied.itemsRemoved += bare.length
   for (const item of bare) {
-    remove(change, item, applied)
-    if (verdict === 'heard') hear(change, item)
+    if (verdict === 'heard') drop(change, item)
+    else change.drop(item)
   }
 }
 
-function remove(change: Change, item: Item, applied: Applied): void {
-  change.remove(item)
-  applied.itemsRemoved++
-}
-
-function hear(change: Change, { actor, counter }: Dot): void {
-  change.hear(actor, [counter, counter])
+/** Nothing but the answerer's word speaks for it. */
+function drop(change: Change, item: Item): void {
+  change.drop(item)
+  change.hear(item.actor, [item.counter, item.counter])
 }
 
 function takeItem(change: Change, item: Item, applied: Applied): void {
@@ -203,10 +204,13 @@ function takeItem(change: Change, item: Item, applied: Applied): void {
     applied.itemsAdded++
     return
   }
-  // Of two contents of one dot every replica keeps the same. What is dead here stays dead, whichever it was.
+  // Of two contents of one dot every replica keeps the same. What is dead here stays dead, unless it was another content.
   const own = change.held(item.actor, item.counter)
-  if (own === undefined || hashPrefix(own) >= hashPrefix(item)) return
-  change.replace(own, item)
-  applied.twins.push({ kept: item, lost: own })
+  const lost = own ?? change.replica.dropped.other(item, hashPrefix(item))
+  if (lost === undefined) return
+  if (own === undefined) change.takeBack(item)
+  else if (hashPrefix(own) >= hashPrefix(item)) return
+  else change.replace(own, item)
+  applied.twins.push({ kept: item, lost })
   applied.itemsAdded++
 }

@@ -7,7 +7,8 @@
  *
  * A dot that both hold with different contents, by their hashes, was given out twice: by a copy of a running process, or by
  * one that was put back to an earlier moment. The content with the greater hash stays, everywhere (R14): the answerer sends
- * its own if that is it, under whatever key it has it, and else comes for the asker's when it compares.
+ * its own if that is it, under whatever key it has it, and else comes for the asker's when it compares. It does so as well
+ * where it let another content go than the asker has (`dropped.ts`).
  */
 import { toBinary, fromBinary } from '../bytes.ts'
 import { dotText, HASH_PREFIX_BYTES, hashPrefix, KEY_BYTES_MAX } from '../item.ts'
@@ -108,7 +109,8 @@ class AnswerBuilder {
         if (hashPrefix(own) > dot.hash) this.#addItem(own)
         continue
       }
-      if (!this.#replica.context.covers(dot.actor, dot.counter)) {
+      const isOther = this.#replica.dropped.other(dot, dot.hash) !== undefined
+      if (isOther || !this.#replica.context.covers(dot.actor, dot.counter)) {
         this.#wanted++
         continue
       }
