@@ -5,7 +5,8 @@
  * written, whoever believed it would take the actor's coming writes for removed. So a range that reaches *far* beyond every
  * head heard of its actor is left out, until another peer claims as much or some time has passed; then it is believed, with
  * an alarm. Left out whole: where the claim is false, the actor goes on to write into it, and what it wrote in the meantime
- * is not dead. What comes with its contents is never delayed: an item is proof of its dot.
+ * is not dead. What comes with its contents is never delayed: an item is proof of its dot. A second peer has it from the first
+ * no earlier than it believed the first, which takes another witness or the same time and alarm.
  */
 import type { ActorId } from './bytes.ts'
 import type { Context } from './context.ts'

@@ -1,6 +1,7 @@
 /** Repair sessions: broken off at every message, on maps that move, and in the situations that have a path of their own. */
 import assert from 'node:assert/strict'
-import { KEY_BYTES_MAX, makeRegister } from '../../src/core/item.ts'
+import { fromBinary } from '../../src/core/bytes.ts'
+import { Item, KEY_BYTES_MAX, lanesToBytes, makeRegister } from '../../src/core/item.ts'
 import type { NewItem } from '../../src/core/item.ts'
 import type { Delta } from '../../src/core/wire/gossip.ts'
 import type { LocalMutation } from '../../src/core/writes.ts'
@@ -292,5 +293,35 @@ describe('repair', function () {
         assert.equal(node.live.counters()['protocolViolations'], undefined)
       }
     })
+
+    it('takes no value from memory in which a bit flipped, and the true one from the next peer', () => {
+      const fleet = new Fleet({ seed: 1, nodes: 3 })
+      const [a, b, c] = fleet.nodes as [SimNode, SimNode, SimNode]
+      fleet.startAll()
+      fleet.cut(a, b)
+      fleet.cut(b, c)
+      fleet.write(a, [{ op: 'put', key: binary('key'), value: Uint8Array.of(1) }])
+      fleet.until(() => c.live.replica.size === 1, 20_000)
+      const [whole] = c.live.replica.siblings(binary('key'))
+      c.live.replica.remove(whole!)
+      c.live.replica.insert(withFlippedBit(whole!))
+      fleet.connect(b, c)
+      fleet.pass(20_000)
+      assert.equal(b.live.replica.size, 0)
+      assert.ok(b.live.counters()['itemsRefused']! > 0)
+      fleet.connect(a, b)
+      fleet.pass(20_000)
+      assert.deepEqual(b.live.replica.siblings(binary('key'))[0]?.value(), Uint8Array.of(1))
+    })
   })
 })
+
+/** As broken memory has it: another value under the hash of the true one. */
+function withFlippedBit(item: Item): Item {
+  const bytes = item.envelope.slice()
+  bytes[bytes.length - 1]! ^= 2
+  const { counter, kind, ms, tick, expiry } = item
+  const names = { actor: fromBinary(item.actor), key: fromBinary(item.key) }
+  const hashBytes = lanesToBytes([item.lane0, item.lane1, item.lane2, item.lane3])
+  return new Item({ ...names, counter, kind, ms, tick, expiry }, bytes, hashBytes)
+}

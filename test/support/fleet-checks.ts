@@ -336,7 +336,9 @@ export class FleetChecks implements Observer {
     fact: Fact,
     { writes, read, held }: { writes: PendingWrites; read: BatchAccount; held: boolean },
   ): void {
-    const observed = writes.observe(fact)
+    // Of two contents of a dot, the one that is held here.
+    const item = node.live.replica.held(fact.actor, fact.counter) ?? fact.item
+    const observed = writes.observe(fact, item?.key)
     if (observed) read.replaced.push(fact)
     if (fact.dead) return
     if (observed) {
@@ -677,10 +679,8 @@ class PendingWrites {
     }
   }
 
-  observe(fact: Fact): boolean {
-    return (
-      (fact.item !== undefined && this.#keys.has(fact.item.key)) || this.#dots.has(textOf(fact))
-    )
+  observe(dot: Dot, key: string | undefined): boolean {
+    return (key !== undefined && this.#keys.has(key)) || this.#dots.has(textOf(dot))
   }
 }
 

@@ -5,11 +5,27 @@
  * far as they fit. The asker drops a sibling of its own only if the answerer knows it (`isDead`) and does not hold it,
  * and only in a batch after which it covers every dot of `held`: so a key's removals and its survivors land together
  * (R5), and an item that was left out for its size or refused as malformed keeps its predecessors alive.
+ *
+ * With each item goes a part of the hash that its sender computed when it took or made it, perhaps weeks ago: the envelopes of
+ * the whole map stand in memory, and what a flipped bit there makes of a value would decode, spread to whoever lacks the item,
+ * and be as likely as the true content to stay (R14). The receiver computes the hash in any case, so this costs four bytes and
+ * nothing else; what does not match is refused like what does not decode. Broadcasts carry no such check: an item is in them
+ * a moment after it was made, and travels on in the very bytes that came. Nor do whole frames: between the encoder and the
+ * decoder the link authenticates every byte, and what broken memory puts in before, it puts under the checksum as well.
+ * Contexts are guarded by rules of their own (R13, R15).
  */
 import { toBinary, fromBinary } from '../bytes.ts'
 import type { ActorId } from '../bytes.ts'
 import type { Change } from '../change.ts'
-import { compareStamps, decodeItem, dotText, hashPrefix, KEY_BYTES_MAX } from '../item.ts'
+import {
+  compareStamps,
+  decodeItem,
+  dotText,
+  hashPrefix,
+  KEY_BYTES_MAX,
+  lane,
+  lanesToBytes,
+} from '../item.ts'
 import type { Dot, Hash, Item } from '../item.ts'
 import { decodeDots } from '../wire/dots.ts'
 import type { ActorTable } from '../wire/dots.ts'
@@ -43,6 +59,7 @@ export interface KeyStateParts {
   hearsay?: readonly Dot[]
 }
 
+const CHECK_BYTES = 4
 const NONE = new Uint8Array(0)
 
 export function encodeKeyState(parts: KeyStateParts, table: ActorTable): WireKeyState {
@@ -52,6 +69,7 @@ export function encodeKeyState(parts: KeyStateParts, table: ActorTable): WireKey
     key: parts.items.length > 0 ? NONE : fromBinary(parts.key),
     held: list(parts.held),
     items: parts.items.map((item) => item.envelope as Uint8Array<ArrayBuffer>),
+    checks: lanesToBytes(parts.items.map((item) => item.lane0)),
     removed: list(parts.removed),
     mutations: list(parts.proofs?.map((proof) => proof.mutation)),
     proved: list(parts.proofs?.map((proof) => proof.removed)),
@@ -64,7 +82,7 @@ export function keyStateBytes(parts: KeyStateParts): number {
   const { held, removed = [], proofs = [], hearsay = [] } = parts
   const dots = held.length + removed.length + 2 * proofs.length + hearsay.length
   let bytes = 24 + parts.key.length + 9 * dots
-  for (const item of parts.items) bytes += item.envelopeBytes + 6
+  for (const item of parts.items) bytes += item.envelopeBytes + 6 + CHECK_BYTES
   return bytes
 }
 
@@ -81,7 +99,13 @@ export function decodeKeyState(
   if (held === undefined || removed === undefined) return undefined
   if (proofs === undefined || hearsay === undefined) return undefined
   if (wire.key.length > KEY_BYTES_MAX) return refusedWhole(held, wire)
-  const decoded = wire.items.map((bytes) => decodeItem(bytes, hash))
+  const { checks } = wire
+  if (checks.length !== 0 && checks.length !== CHECK_BYTES * wire.items.length) return undefined
+  const decoded = wire.items.map((bytes, index) => {
+    const item = decodeItem(bytes, hash)
+    const isWhole = checks.length === 0 || item?.lane0 === lane(checks, CHECK_BYTES * index)
+    return isWhole ? item : undefined
+  })
   const key = wire.key.length > 0 ? toBinary(wire.key) : decoded.find(Boolean)?.key
   if (key === undefined) return wire.items.length > 0 ? refusedWhole(held, wire) : undefined
   const items = decoded.filter((item): item is Item => item?.key === key)

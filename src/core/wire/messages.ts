@@ -1910,6 +1910,7 @@ export interface KeyState {
   mutations: Uint8Array<ArrayBuffer>
   proved: Uint8Array<ArrayBuffer>
   hearsay: Uint8Array<ArrayBuffer>
+  checks: Uint8Array<ArrayBuffer>
 }
 
 export namespace KeyState {
@@ -1959,6 +1960,11 @@ export namespace KeyState {
           w.bytes(obj.hearsay)
         }
 
+        if ((obj.checks != null && obj.checks.byteLength > 0)) {
+          w.uint32(66)
+          w.bytes(obj.checks)
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
@@ -1970,7 +1976,8 @@ export namespace KeyState {
           removed: uint8ArrayAlloc(0),
           mutations: uint8ArrayAlloc(0),
           proved: uint8ArrayAlloc(0),
-          hearsay: uint8ArrayAlloc(0)
+          hearsay: uint8ArrayAlloc(0),
+          checks: uint8ArrayAlloc(0)
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -2009,6 +2016,10 @@ export namespace KeyState {
             }
             case 7: {
               obj.hearsay = reader.bytes()
+              break
+            }
+            case 8: {
+              obj.checks = reader.bytes()
               break
             }
             default: {
@@ -2087,6 +2098,13 @@ export namespace KeyState {
               }
               break
             }
+            case 8: {
+              yield {
+                field: `${prefix}.checks`,
+                value: reader.bytes()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -2135,6 +2153,11 @@ export namespace KeyState {
     value: Uint8Array<ArrayBuffer>
   }
 
+  export interface KeyStateChecksFieldEvent {
+    field: '$.checks'
+    value: Uint8Array<ArrayBuffer>
+  }
+
   export function encode (obj: Partial<KeyState>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, KeyState.codec())
   }
@@ -2143,7 +2166,7 @@ export namespace KeyState {
     return decodeMessage(buf, KeyState.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<KeyState>): Generator<KeyStateKeyFieldEvent | KeyStateHeldFieldEvent | KeyStateItemsFieldEvent | KeyStateRemovedFieldEvent | KeyStateMutationsFieldEvent | KeyStateProvedFieldEvent | KeyStateHearsayFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<KeyState>): Generator<KeyStateKeyFieldEvent | KeyStateHeldFieldEvent | KeyStateItemsFieldEvent | KeyStateRemovedFieldEvent | KeyStateMutationsFieldEvent | KeyStateProvedFieldEvent | KeyStateHearsayFieldEvent | KeyStateChecksFieldEvent> {
     return streamMessage(buf, KeyState.codec(), opts)
   }
 }
@@ -2369,6 +2392,12 @@ export namespace Chunk {
     index: number
   }
 
+  export interface ChunkKeysChecksFieldEvent {
+    field: '$.keys[].checks'
+    value: Uint8Array<ArrayBuffer>
+    index: number
+  }
+
   export function encode (obj: Partial<Chunk>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Chunk.codec())
   }
@@ -2377,7 +2406,7 @@ export namespace Chunk {
     return decodeMessage(buf, Chunk.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Chunk>): Generator<ChunkSessionFieldEvent | ChunkActorsFieldEvent | ChunkRangesFieldEvent | ChunkKeysKeyFieldEvent | ChunkKeysHeldFieldEvent | ChunkKeysItemsFieldEvent | ChunkKeysRemovedFieldEvent | ChunkKeysMutationsFieldEvent | ChunkKeysProvedFieldEvent | ChunkKeysHearsayFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Chunk>): Generator<ChunkSessionFieldEvent | ChunkActorsFieldEvent | ChunkRangesFieldEvent | ChunkKeysKeyFieldEvent | ChunkKeysHeldFieldEvent | ChunkKeysItemsFieldEvent | ChunkKeysRemovedFieldEvent | ChunkKeysMutationsFieldEvent | ChunkKeysProvedFieldEvent | ChunkKeysHearsayFieldEvent | ChunkKeysChecksFieldEvent> {
     return streamMessage(buf, Chunk.codec(), opts)
   }
 }
@@ -4075,6 +4104,12 @@ export namespace Resolved {
     index: number
   }
 
+  export interface ResolvedKeysChecksFieldEvent {
+    field: '$.keys[].checks'
+    value: Uint8Array<ArrayBuffer>
+    index: number
+  }
+
   export interface ResolvedWantedFieldEvent {
     field: '$.wanted'
     value: number
@@ -4093,7 +4128,7 @@ export namespace Resolved {
     return decodeMessage(buf, Resolved.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Resolved>): Generator<ResolvedSessionFieldEvent | ResolvedActorsFieldEvent | ResolvedKeysKeyFieldEvent | ResolvedKeysHeldFieldEvent | ResolvedKeysItemsFieldEvent | ResolvedKeysRemovedFieldEvent | ResolvedKeysMutationsFieldEvent | ResolvedKeysProvedFieldEvent | ResolvedKeysHearsayFieldEvent | ResolvedWantedFieldEvent | ResolvedAnsweredFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Resolved>): Generator<ResolvedSessionFieldEvent | ResolvedActorsFieldEvent | ResolvedKeysKeyFieldEvent | ResolvedKeysHeldFieldEvent | ResolvedKeysItemsFieldEvent | ResolvedKeysRemovedFieldEvent | ResolvedKeysMutationsFieldEvent | ResolvedKeysProvedFieldEvent | ResolvedKeysHearsayFieldEvent | ResolvedKeysChecksFieldEvent | ResolvedWantedFieldEvent | ResolvedAnsweredFieldEvent> {
     return streamMessage(buf, Resolved.codec(), opts)
   }
 }
