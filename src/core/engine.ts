@@ -20,6 +20,7 @@ import { CompletenessWatch } from './completeness.ts'
 import type { Completeness } from './completeness.ts'
 import type { CoreEffect, CoreEvent, WriteOutcome } from './events.ts'
 import { invariant } from './invariant.ts'
+import type { Dot } from './item.ts'
 import { Links } from './links.ts'
 import { LossWatch } from './loss.ts'
 import { Outbox } from './outbox.ts'
@@ -420,10 +421,7 @@ export class Engine {
     const committed = deltas.every(({ dot }) => context.covers(dot.actor, dot.counter))
     invariant(committed, 'R6', 'a mutation leaves before it is durable')
     if (this.#links.peers.size === 0) return
-    this.#young.add(
-      deltas.map((delta) => delta.dot),
-      this.#now.mono,
-    )
+    this.#young.add(deltas.flatMap(dotsOf), this.#now.mono)
     this.#outbox.add(deltas)
   }
 
@@ -480,10 +478,8 @@ export class Engine {
         this.#inboxBytes -= bytes
         if (!committed) return
         this.#count('deltasReceived', deltas.length)
-        this.#young.add(
-          deltas.filter((delta) => delta.announcedBytes === 0).map((delta) => delta.dot),
-          this.#now.mono,
-        )
+        const inline = deltas.filter((delta) => delta.announcedBytes === 0)
+        this.#young.add(inline.flatMap(dotsOf), this.#now.mono)
       },
     })
   }
@@ -495,4 +491,9 @@ export class Engine {
 
 function bytesOf({ key, value }: LocalMutation): number {
   return MUTATION_OVERHEAD_BYTES + key.length + (value?.length ?? 0)
+}
+
+/** What is left to gossip goes with what it supersedes: that is not to be dead anywhere before its successor is there (R5). */
+function dotsOf({ dot, supersedes }: Delta): Dot[] {
+  return [dot, ...supersedes]
 }

@@ -1,6 +1,7 @@
 /** Repair sessions: broken off at every message, on maps that move, and in the situations that have a path of their own. */
 import assert from 'node:assert/strict'
 import { fromBinary } from '../../src/core/bytes.ts'
+import { covers } from '../../src/core/intervals.ts'
 import { Item, KEY_BYTES_MAX, lanesToBytes, makeRegister } from '../../src/core/item.ts'
 import type { NewItem } from '../../src/core/item.ts'
 import type { Delta } from '../../src/core/wire/gossip.ts'
@@ -325,3 +326,42 @@ function withFlippedBit(item: Item): Item {
   const hashBytes = lanesToBytes([item.lane0, item.lane1, item.lane2, item.lane3])
   return new Item({ ...names, counter, kind, ms, tick, expiry }, bytes, hashBytes)
 }
+
+describe('what is left to gossip', () => {
+  it('is left to it with what it supersedes (R5; seeds 345013 and 350593)', () => {
+    const fleet = new Fleet({ seed: 1, nodes: 2, faults: { gossipLoss: 1 } })
+    const [a, b] = fleet.nodes as [SimNode, SimNode]
+    fleet.startAll()
+    fleet.pass(10_000)
+    const keys = Array.from({ length: 60 }, (_, i) => binary(`key${i}`))
+    fleet.observers.push({
+      after: (node, event) => {
+        if (node !== b || event.type !== 'committed') return
+        const { context, size } = b.live.replica
+        // Every key is put twice in all, and its second put is seen with its first.
+        const [actor] = context
+        const seen =
+          actor === undefined ? 0 : keys.filter((_, i) => covers(actor[1], firstOf(i))).length
+        assert.equal(size, seen, 'a put is dead here before what replaced it has come')
+      },
+    })
+    const { pullDelay } = SETTINGS.repair
+    const put = (key: string): void => {
+      fleet.write(a, [{ op: 'put', key, value: new Uint8Array(1) }])
+    }
+    // Number i is put, and half a delay later number i - 3 is put again.
+    const order: string[] = []
+    const firstOf = (i: number): number => order.indexOf(keys[i]!) + 1
+    for (let i = 0; i < keys.length + 3; i++) {
+      for (const key of [keys[i], keys[i - 3]]) {
+        if (key !== undefined) {
+          order.push(key)
+          put(key)
+        }
+        fleet.pass(pullDelay / 4)
+      }
+    }
+    fleet.pass(20_000)
+    assert.equal(b.live.replica.size, keys.length)
+  })
+})
