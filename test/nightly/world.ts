@@ -26,10 +26,9 @@ export interface Plan {
 
 /** Processes that start at a time: more only wait for each other. */
 const STARTS_AT_ONCE = 4
+const { wanted: LINKS_WANTED } = profileSettings('default')['connections'] as { wanted: number }
 /** What the fewest links of a daemon must be in a fleet too large for everyone to be linked with everyone. */
 const LINKS_LEAST = 6
-/** `connections.wanted`, and one. */
-const FULL_MESH_MAX = 13
 /** What a write costs grows with the daemons that take it: so many writes a second, divided by their number. */
 const WRITES_PER_SECOND = 100
 const ASKERS = 2
@@ -125,7 +124,8 @@ export class World {
     const others: TestDaemon[] = []
     for (let i = 1; i < count; i++) others.push(await this.create([first], optionsOf(i)))
     await startAll(others)
-    await meshed([first, ...others])
+    const { wanted } = (this.settings['connections'] ?? {}) as { wanted?: number }
+    await meshed([first, ...others], wanted)
     return [first, ...others]
   }
 
@@ -201,10 +201,17 @@ export async function startAll(daemons: readonly TestDaemon[]): Promise<void> {
   )
 }
 
-/** Waits until everyone has enough links, and everyone is reached from everyone over them. Links of each. */
-export async function meshed(daemons: readonly TestDaemon[]): Promise<number[]> {
+/**
+ * Waits until everyone has enough links, and everyone is reached from everyone over them. Links of each.
+ *
+ * @param wanted `connections.wanted`: up to one daemon more all are linked with all
+ */
+export async function meshed(
+  daemons: readonly TestDaemon[],
+  wanted = LINKS_WANTED,
+): Promise<number[]> {
   const count = daemons.length
-  const least = count <= FULL_MESH_MAX ? count - 1 : LINKS_LEAST
+  const least = count <= wanted + 1 ? count - 1 : LINKS_LEAST
   let links: string[][] = []
   return patiently(
     `${count} daemons to have ${least} links each`,
