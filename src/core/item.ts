@@ -199,8 +199,7 @@ function successor(stamp: Stamp): Stamp {
 
 export function lanesToBytes(lanes: readonly number[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(lanes.length * 4)
-  const view = new DataView(bytes.buffer)
-  lanes.forEach((value, index) => view.setInt32(index * 4, value))
+  lanes.forEach((value, index) => setLane(bytes, index * 4, value))
   return bytes
 }
 
@@ -209,4 +208,12 @@ export function lane(hash: Uint8Array, offset: number): number {
   return (
     (hash[offset]! << 24) | (hash[offset + 1]! << 16) | (hash[offset + 2]! << 8) | hash[offset + 3]!
   )
+}
+
+/** The low 32 bits of a number, as `lane` reads them. */
+export function setLane(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value >>> 24
+  bytes[offset + 1] = value >>> 16
+  bytes[offset + 2] = value >>> 8
+  bytes[offset + 3] = value
 }

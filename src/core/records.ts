@@ -26,7 +26,7 @@ import type { Change } from './change.ts'
 import { decodeIntervals, encodeIntervals } from './intervals.ts'
 import * as intervals from './intervals.ts'
 import type { Intervals } from './intervals.ts'
-import { ACTOR_BYTES, compareDots, decodeItem, lane, lanesToBytes } from './item.ts'
+import { ACTOR_BYTES, compareDots, decodeItem, lane, lanesToBytes, setLane } from './item.ts'
 import type { Hash, Item } from './item.ts'
 import { Replica } from './replica.ts'
 import { packNumbers, unpackNumbers } from './wire/numbers.ts'
@@ -418,14 +418,6 @@ function itemValue(item: Item): Uint8Array {
   setLane(value, 12, item.lane3)
   value.set(item.envelope, HASH_BYTES)
   return value
-}
-
-/** The low 32 bits of a number, big-endian, as `lane` reads them. */
-function setLane(bytes: Uint8Array, offset: number, value: number): void {
-  bytes[offset] = value >>> 24
-  bytes[offset + 1] = value >>> 16
-  bytes[offset + 2] = value >>> 8
-  bytes[offset + 3] = value
 }
 
 function addItem(sum: Sum, item: Item, sign: 1 | -1): void {

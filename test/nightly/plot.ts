@@ -1,4 +1,5 @@
 /** Series over time as an SVG file: a panel for each quantity, a line for each daemon, and the line fitted through it. */
+import { svg, svgText } from '../support/svg.ts'
 import type { Line, Sample } from './slope.ts'
 
 export interface Series {
@@ -20,15 +21,10 @@ const MINUTE_S = 60
 
 /** @param from where the lines begin: what comes before is warming up, and not fitted; seconds. */
 export function plot(title: string, panels: readonly Panel[], from: number): string {
-  const height = MARGIN.top + panels.length * PANEL_HEIGHT
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="12">`,
-    '<rect width="100%" height="100%" fill="white"/>',
-    text(MARGIN.left, 20, title, 'font-size="15"'),
+  return svg(WIDTH, MARGIN.top + panels.length * PANEL_HEIGHT, [
+    svgText(MARGIN.left, 20, title, 'font-size="15"'),
     ...panels.flatMap((panel, i) => panelLines(panel, MARGIN.top + i * PANEL_HEIGHT, from)),
-    '</svg>',
-    '',
-  ].join('\n')
+  ])
 }
 
 function panelLines({ title, series }: Panel, top: number, from: number): string[] {
@@ -41,11 +37,11 @@ function panelLines({ title, series }: Panel, top: number, from: number): string
   const path = (points: readonly Sample[], style: string): string =>
     `<polyline fill="none" ${style} points="${points.map(({ at, value }) => `${x(at).toFixed(1)},${y(value).toFixed(1)}`).join(' ')}"/>`
   const lines = [
-    text(MARGIN.left, top + 18, title, 'font-weight="bold"'),
+    svgText(MARGIN.left, top + 18, title, 'font-weight="bold"'),
     `<path d="M${MARGIN.left} ${y(most)}V${bottom}H${x(end)}" fill="none" stroke="#888"/>`,
-    text(MARGIN.left - 8, y(0), '0', 'text-anchor="end"'),
-    text(MARGIN.left - 8, y(most) + 10, most.toPrecision(3), 'text-anchor="end"'),
-    text(x(end), bottom + 15, `${(end / MINUTE_S).toFixed(0)} min`, 'text-anchor="end"'),
+    svgText(MARGIN.left - 8, y(0), '0', 'text-anchor="end"'),
+    svgText(MARGIN.left - 8, y(most) + 10, most.toPrecision(3), 'text-anchor="end"'),
+    svgText(x(end), bottom + 15, `${(end / MINUTE_S).toFixed(0)} min`, 'text-anchor="end"'),
     path(
       [
         { at: from, value: 0 },
@@ -63,13 +59,8 @@ function panelLines({ title, series }: Panel, top: number, from: number): string
     lines.push(
       path(samples, `stroke="${color}" stroke-opacity="0.6"`),
       path([at(from), at(end)], `stroke="${color}" stroke-width="2"`),
-      text(MARGIN.left + 300 + 90 * i, top + 18, name, `fill="${color}"`),
+      svgText(MARGIN.left + 300 + 90 * i, top + 18, name, `fill="${color}"`),
     )
   }
   return lines
-}
-
-function text(x: number, y: number, words: string, style: string): string {
-  const escaped = words.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-  return `<text x="${x}" y="${y}" ${style}>${escaped}</text>`
 }
