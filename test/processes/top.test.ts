@@ -55,7 +55,12 @@ class Terminal {
     return isStopped(this.pid)
   }
 
-  /** `script` stops too, a moment after what runs in it, or not: whichever is stopped goes on. */
+  /** `script` stops too, a moment after what runs in it, or not; it may then keep what it has yet to hand on. */
+  get handsNothingOn(): boolean {
+    return isStopped(this.#child.pid!)
+  }
+
+  /** Whichever is stopped goes on. */
   resume(): void {
     for (const pid of [this.#child.pid!, this.pid]) {
       if (isStopped(pid)) process.kill(pid, 'SIGCONT')
@@ -82,8 +87,7 @@ describe('hearsay top', function () {
   afterEach(() => terminal?.kill())
 
   /** The user's own screen is back, cursor and all, and nothing was written to it. */
-  function restored(): void {
-    const { out } = terminal!
+  function restored(out = terminal!.out): void {
     assert.ok(out.lastIndexOf(LEAVE) > out.lastIndexOf(ENTER), 'left after it was entered')
     assert.ok(out.lastIndexOf('\x1b[?25h') > out.lastIndexOf('\x1b[?25l'), 'the cursor is shown')
     assert.ok(out.lastIndexOf('\x1b[?7h') > out.lastIndexOf('\x1b[?7l'), 'lines wrap again')
@@ -135,11 +139,16 @@ describe('hearsay top', function () {
     await terminal.seen(/^map/)
     terminal.type('\x1a')
     await until('top to be stopped', () => terminal!.stopped)
-    restored()
+    await until(
+      'the screen given back',
+      () => terminal!.out.includes(LEAVE) || terminal!.handsNothingOn,
+    )
     await until('the screen again', () => {
       terminal!.resume()
       return terminal!.out.split(ENTER).length >= 3
     })
+    const { out } = terminal
+    restored(out.slice(0, out.indexOf(ENTER, out.indexOf(ENTER) + 1)))
     terminal.type('q')
     await terminal.ended()
     restored()
