@@ -13,6 +13,8 @@
  *   more than half agree within the allowed skew. In a fleet of two that disagree neither side purges until they agree.
  * - alone (no peer linked, none configured): the clock has run steadily for `STEADY_MS`.
  * - cut off from configured peers: it does not end. Expired items stay hidden, and wait.
+ *
+ * What ended it lasts: peers that agreed and then left are no reason to doubt anew.
  */
 import type { Now } from './settings.ts'
 
@@ -27,8 +29,10 @@ export interface ClockState {
 export class ClockWatch {
   readonly #skew: number
   readonly #hasPeersConfigured: boolean
-  readonly #offsets = new Map<string, { offset: number; at: number }>()
+  readonly #offsets = new Map<string, number>()
   #last: Now
+  /** Peers agreed when they last told, and nothing has spoken against the clock since. */
+  #agreed = false
   #doubtSince: number
   #cause: string
 
@@ -50,12 +54,19 @@ export class ClockWatch {
     if (Math.abs(drift) <= this.#skew) return
     this.#doubtSince = now.mono
     this.#cause = `the clock jumped by ${Math.round(drift / 1000)} s`
+    this.#agreed = false
     this.#offsets.clear()
   }
 
   /** A peer's clock minus ours, milliseconds, as its digest told. */
-  peerClock(peer: string, offset: number, now: Now): void {
-    this.#offsets.set(peer, { offset, at: now.mono })
+  peerClock(peer: string, offset: number): void {
+    this.#offsets.set(peer, offset)
+    const heard = this.#offsets.size
+    let others = 0
+    for (const each of this.#offsets.values()) if (Math.abs(each) > this.#skew) others++
+    const agreeing = heard - others
+    this.#agreed = agreeing > 0 && (agreeing + 1) * 2 > heard + 1
+    if (!this.#agreed) this.#cause = `${others} of ${heard} peers have another time`
   }
 
   peerGone(peer: string): void {
@@ -63,17 +74,9 @@ export class ClockWatch {
   }
 
   state(now: Now): ClockState {
-    const heard = [...this.#offsets.values()]
-    if (heard.length > 0) {
-      const agreeing = heard.filter(({ offset }) => Math.abs(offset) <= this.#skew).length
-      if ((agreeing + 1) * 2 > heard.length + 1 && agreeing > 0) return { doubt: false }
-      return {
-        doubt: true,
-        reason: `${heard.length - agreeing} of ${heard.length} peers have another time`,
-      }
-    }
-    if (this.#hasPeersConfigured) return { doubt: true, reason: this.#cause }
-    if (now.mono - this.#doubtSince >= STEADY_MS) return { doubt: false }
+    if (this.#agreed) return { doubt: false }
+    const isAlone = this.#offsets.size === 0 && !this.#hasPeersConfigured
+    if (isAlone && now.mono - this.#doubtSince >= STEADY_MS) return { doubt: false }
     return { doubt: true, reason: this.#cause }
   }
 }

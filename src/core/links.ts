@@ -400,7 +400,7 @@ export class Links {
   }
 
   #noteDigest(peer: Peer, theirs: Digest, now: Now): void {
-    this.#host.clock.peerClock(peer.id, theirs.clock - now.wall, now)
+    this.#host.clock.peerClock(peer.id, theirs.clock - now.wall)
     const writer = this.#host.writer()
     if (theirs.writer !== undefined) {
       this.#host.trust.heard({ actor: theirs.writer.actor, counter: theirs.writer.head })

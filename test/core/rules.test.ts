@@ -201,6 +201,23 @@ describe('rules', function () {
       })
     }
 
+    it('goes on where the peers that agreed have left, and waits where none was there to agree', () => {
+      const fleet = new Fleet({ seed: 1, nodes: 2 })
+      fleet.startAll()
+      const [node, leaves] = fleet.nodes
+      fleet.pass(1_000)
+      fleet.crash(leaves!)
+      const purgesAnItem = (): boolean => {
+        fleet.write(node!, put(1, { expiry: START_WALL_MS + fleet.time + 1_000 }))
+        fleet.pass(1_000 + skew + grace + 2 * purgeInterval)
+        return node!.live.replica.size === 0
+      }
+      assert.equal(purgesAnItem(), true)
+      fleet.crash(node!)
+      fleet.restart(node!)
+      assert.equal(purgesAnItem(), false)
+    })
+
     it('lets a majority purge beside a clock that runs ahead, and that one follow', () => {
       const fleet = new Fleet({ seed: 1, nodes: 3 })
       fleet.nodes[2]!.wallAhead = 10 * 86_400_000

@@ -195,6 +195,8 @@ export class Run {
         nodes[action.node]!.disk.full = true
         return this.#later(action.ms, () => (nodes[action.node]!.disk.full = false))
       case 'copyDisk':
+        // A copy of a store that lies would be a second liar, and a rule that asks two peers protects from one.
+        if (nodes[action.node]!.broken) return undefined
         this.#copies.set(step.id, nodes[action.node]!.disk.image())
         this.checks.copied(nodes[action.node]!)
         return undefined
@@ -396,18 +398,25 @@ export class Run {
     checks.settle()
   }
 
+  /** What is held back (R13) goes from replica to replica, where only one of them knows of it by itself. */
+  get #holdMs(): number {
+    const { fleet } = this
+    const holds = this.#scenario.world.kinds.includes(FORGETS) ? fleet.nodes.length : 1
+    return holds * (fleet.settings.repair.removalHold + (holds > 1 ? HELD_BACK_LOOK_MS : 0))
+  }
+
   /** That there is no difference any more, in the time that all faults together may cost. */
   #await(property: string, heldFor: number, differenceNow: () => string | undefined): void {
     const { fleet, checks } = this
-    const { interval, bytesPerSecond, removalHold } = fleet.settings.repair
+    const { interval, bytesPerSecond } = fleet.settings.repair
+    const begin = fleet.time
     const waitMs = AGREE_INTERVALS * Math.max(interval, AGREE_INTERVAL_MS_MIN)
-    const transferMs = (checks.itemBytes * fleet.nodes.length * 1_000) / bytesPerSecond
-    // What is held back goes from replica to replica, where only one of them knows of it by itself.
-    const holds = this.#scenario.world.kinds.includes(FORGETS) ? fleet.nodes.length : 1
-    const holdMs = holds * (removalHold + (holds > 1 ? HELD_BACK_LOOK_MS : 0))
-    const deadline = fleet.time + heldFor + holdMs + waitMs + transferMs
+    // What is on its way to a disk when all heals has to be transferred too.
+    const transferMs = (): number =>
+      (checks.itemBytes * fleet.nodes.length * 1_000) / bytesPerSecond
+    const late = (): boolean => fleet.time >= begin + heldFor + this.#holdMs + waitMs + transferMs()
     let difference = differenceNow()
-    while (difference !== undefined && fleet.time < deadline) {
+    while (difference !== undefined && !late()) {
       fleet.pass(LOOK_EVERY_MS)
       difference = differenceNow()
     }
@@ -423,16 +432,17 @@ export class Run {
     // Gossip that was under way when all healed may bring what its writer lost since, and everybody must get it then.
     const late = this.#scenario.world.faults.gossipDelay[1]
     fleet.pass(late + 2 * fleet.settings.repair.interval)
-    // What was broadcast late may have come this very moment, and be on its way to the disk.
-    const lasts = fleet.until(() => checks.difference() === undefined, IDLE_MS)
+    // What was broadcast late may have come this very moment, and be on its way to the disk, or be held back.
+    const lasts = fleet.until(() => checks.difference() === undefined, IDLE_MS + this.#holdMs)
     check(lasts, 'agreement', () => `it does not last\n${checks.difference()}`)
     checks.settle()
     if (this.#scenario.world.workload === 'leases') this.#checkPurged()
   }
 
-  /** What has expired goes, once all clocks are right and agree (R12). */
+  /** What has expired goes, once all clocks are right and agree (R12). With nobody to agree with it waits. */
   #checkPurged(): void {
     const { fleet, checks } = this
+    if (fleet.nodes.length > 1 && checks.members.length === 1) return
     const { skew, grace, purgeInterval } = fleet.settings.expiry
     const keptMs = skew + grace + 2 * purgeInterval
     fleet.pass(TTL_MS_MAX + keptMs)

@@ -6,7 +6,7 @@
  * instead of a message is always malformed, and must be refused and healed: whole, or, where only an item in it does not
  * decode, without that item.
  *
- * A *poisoned* item is one that no other build can read: it is cut short in everything that anybody sends.
+ * A *poisoned* item is one that no other build can read: it is garbage, as long as it was, in everything that anybody sends.
  */
 import { decodeItem } from '../../src/core/item.ts'
 import { decodeGossip } from '../../src/core/wire/gossip.ts'
@@ -17,7 +17,6 @@ import type { Seeded } from './seeded.ts'
 const TRIES = 8
 /** First bytes of chunk and resolved, the messages that bring items. */
 const HAVE_ITEMS: ReadonlySet<number> = new Set([8, 15])
-const POISONED_BYTES = 4
 /** A field of number 100 with two bytes in it: later versions may add such. */
 const UNKNOWN_FIELD = [0xa2, 0x06, 0x02, 0x07, 0x07]
 
@@ -72,12 +71,13 @@ function changeItems(
     : encodeLink('resolved', message.body)
 }
 
-/** The message with every item of the key cut short. */
+/** The message with every item of the key made unreadable. Its length stays: both sides count bytes. */
 export function poisonLink(bytes: Uint8Array, key: string): Uint8Array {
   const poisoned = changeItems(bytes, (keys) => {
     for (const { items } of keys) {
       for (const [at, item] of items.entries()) {
-        if (decodeItem(item, quickHash)?.key === key) items[at] = item.slice(0, POISONED_BYTES)
+        if (decodeItem(item, quickHash)?.key === key)
+          items[at] = new Uint8Array(item.length).fill(0xff)
       }
     }
   })

@@ -531,13 +531,13 @@ export class FleetChecks implements Observer {
   // The end.
 
   /** Those that should agree in the end. */
-  get #members(): SimNode[] {
+  get members(): SimNode[] {
     return this.#fleet.nodes.filter((node) => node.run > 0 && !node.gone)
   }
 
   /** Why the fleet does not agree yet. Replicas may purge what has expired at different moments. */
   difference(): string | undefined {
-    const members = this.#members
+    const members = this.members
     const busy = members.find((node) => !node.awake || !node.live.idle)
     if (busy !== undefined) return `${busy.id} does not run, or has work left`
     const [first, ...others] = members
@@ -562,7 +562,7 @@ export class FleetChecks implements Observer {
 
   settle(): void {
     const nowWall = START_WALL_MS + this.#fleet.time
-    const [first, ...others] = this.#members
+    const [first, ...others] = this.members
     if (first === undefined) return
     const expected = this.#listOf(first, nowWall)
     for (const node of others) {
@@ -581,7 +581,7 @@ export class FleetChecks implements Observer {
   /** Nobody holds what expired longer than `keptMs` ago. */
   purged(keptMs: number): void {
     const before = START_WALL_MS + this.#fleet.time - keptMs
-    for (const node of this.#members) {
+    for (const node of this.members) {
       for (const item of node.live.replica.fromDot('', 0)) {
         check(item.expiry === 0 || item.expiry >= before, 'purge', () => {
           return `${node.id} still holds ${short(item)}, which expired ${before - item.expiry + keptMs} ms ago (R12)`
