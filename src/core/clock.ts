@@ -30,7 +30,8 @@ export class ClockWatch {
   readonly #skew: number
   readonly #hasPeersConfigured: boolean
   readonly #offsets = new Map<string, number>()
-  #last: Now
+  /** Wall minus monotonic time at the start, or when it last moved by more than is allowed. */
+  #base: number
   /** Peers agreed when they last told, and nothing has spoken against the clock since. */
   #agreed = false
   #doubtSince: number
@@ -39,7 +40,7 @@ export class ClockWatch {
   constructor(skew: number, hasPeersConfigured: boolean, now: Now, committedAt: number) {
     this.#skew = skew
     this.#hasPeersConfigured = hasPeersConfigured
-    this.#last = now
+    this.#base = now.wall - now.mono
     this.#doubtSince = now.mono
     this.#cause =
       now.wall + skew < committedAt
@@ -47,13 +48,13 @@ export class ClockWatch {
         : 'the clock has not been compared since the start'
   }
 
-  /** Called with every event: a jump shows as wall and monotonic time moving apart. */
+  /** Called with every event: a jump, or a clock that runs too fast, shows as wall and monotonic time moving apart. */
   observe(now: Now): void {
-    const drift = now.wall - this.#last.wall - (now.mono - this.#last.mono)
-    this.#last = now
+    const drift = now.wall - now.mono - this.#base
     if (Math.abs(drift) <= this.#skew) return
+    this.#base += drift
     this.#doubtSince = now.mono
-    this.#cause = `the clock jumped by ${Math.round(drift / 1000)} s`
+    this.#cause = `the clock moved by ${Math.round(drift / 1000)} s against elapsed time`
     this.#agreed = false
     this.#offsets.clear()
   }

@@ -2,6 +2,7 @@
  * Histories that the simulator found, as data, reduced to what it takes: they stay what they are when worlds are drawn
  * otherwise. The number is the seed.
  */
+import type { CoreSettings } from '../../src/core/settings.ts'
 import { CALM, SETTINGS } from '../support/fleet.ts'
 import type { Faults } from '../support/fleet.ts'
 import { Run } from './run.ts'
@@ -9,7 +10,15 @@ import type { Action, Op, Scenario, Step } from './scenario.ts'
 
 function scenario(
   seed: number,
-  world: { nodes: number; endMs: number; faults?: Partial<Faults> },
+  {
+    repair,
+    ...world
+  }: {
+    nodes: number
+    endMs: number
+    faults?: Partial<Faults>
+    repair?: Partial<CoreSettings['repair']>
+  },
   steps: [id: number, at: number, action: Action][],
 ): Scenario {
   return {
@@ -18,7 +27,11 @@ function scenario(
       joiners: 0,
       topology: 'full',
       workload: 'uniform',
-      settings: { ...SETTINGS, expiry: { skew: 5_000, grace: 61_000, purgeInterval: 5_000 } },
+      settings: {
+        ...SETTINGS,
+        repair: { ...SETTINGS.repair, ...repair },
+        expiry: { skew: 5_000, grace: 61_000, purgeInterval: 5_000 },
+      },
       skewMs: 0,
       closedActors: 0,
       kinds: [],
@@ -35,6 +48,11 @@ function write(node: number, ...ops: Op[]): Action {
 
 function put(key: number, bytes: number, token?: number): Op {
   return { op: 'put', key, bytes, ttl: 0, ...(token === undefined ? {} : { token }) }
+}
+
+/** Of the keys from `first` on. */
+function puts(first: number, count: number, bytes: number): Op[] {
+  return Array.from({ length: count }, (_, i) => put(first + i, bytes))
 }
 
 /** Of a client that has seen nothing of the key. */
@@ -93,6 +111,22 @@ const FOUND: [title: string, found: Scenario][] = [
       [8, 5_041, { do: 'diskFull', node: 1, ms: 4_519 }],
       [10, 5_701, write(0, blind(1, 33_000), blind(1, 70_000))],
     ]),
+  ],
+  [
+    'a pull does not say that a dot is dead whose successor came after its request (R5)',
+    scenario(
+      600_376,
+      {
+        nodes: 5,
+        endMs: 2_000,
+        faults: { linkDelay: [1, 20], gossipLoss: 1 },
+        repair: { interval: 2_000, bytesPerSecond: 2_000 },
+      },
+      [
+        [0, 59, write(1, ...puts(180, 43, 4))],
+        [3, 1_812, write(1, ...puts(150, 32, 40))],
+      ],
+    ),
   ],
 ]
 

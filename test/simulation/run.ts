@@ -392,7 +392,11 @@ export class Run {
       this.#await('poison', heldFor, () => differenceBeside(poison, fleet, checks))
       fleet.poisonedKey = undefined
     }
-    const cost = new RepairCostWatch(fleet, checks.facts)
+    const cost = new RepairCostWatch(
+      fleet,
+      checks.facts,
+      this.#scenario.world.kinds.includes(FORGETS),
+    )
     this.#await('agreement', heldFor, () => checks.difference())
     cost.check()
     checks.settle()

@@ -209,7 +209,10 @@ export class FleetChecks implements Observer {
       else if (effect.type === 'send') this.#onSend(node, effect.bytes)
       else if (effect.type === 'twin') this.#conflictTold = true
       else if (effect.type === 'log') {
-        if (effect.message === 'actor retired') this.#conflictTold = true
+        const { code } = effect.fields ?? {}
+        // Who gave out dots twice, and hears of the first time, says so of all of them.
+        const told = effect.message === 'actor retired' || code === 'STORE_ROLLED_BACK'
+        if (told) this.#conflictTold = true
       } else if (effect.type === 'written') {
         const mutations = this.#account(node).pending.get(effect.id) ?? []
         this.#account(node).pending.delete(effect.id)
@@ -371,10 +374,12 @@ export class FleetChecks implements Observer {
     return true
   }
 
-  /** Its own clock says so, and no clock says so alone (R12). */
+  /** Its own clock says so and is right, or another says so too (R12). */
   #mayPurge(node: SimNode, { expiry }: Item): boolean {
     const { skew, grace } = this.#fleet.settings.expiry
     if (expiry === 0 || this.#fleet.now(node).wall <= expiry + skew + grace) return false
+    const trueWall = START_WALL_MS + this.#fleet.time
+    if (Math.abs(this.#fleet.now(node).wall - trueWall) <= skew) return true
     const others = this.#fleet.nodes.filter((other) => other !== node && other.run > 0)
     if (others.length === 0) return true
     const due = expiry + grace - skew

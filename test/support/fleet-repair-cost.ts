@@ -5,6 +5,9 @@
  * committed again. Beside that, each link costs some in each repair interval: digests, and where they differ the contexts.
  * So a repair that sends what the asker has told that it has, or searches on where nothing differs, is beyond the bound.
  *
+ * Where a replica has forgotten what it held, and others hold back the removals that it speaks of (R13), each range step sends
+ * it the items again, as much as an answer may have.
+ *
  * A replica that begins anew meanwhile (its store failed, and what was not synced is gone) lacks things once more.
  */
 import type { Context } from '../../src/core/context.ts'
@@ -18,19 +21,24 @@ import type { Fleet, Observer, SimNode } from './fleet.ts'
 const TIMES_MAX = 3
 /** For each link, in each repair interval: greetings, digests and the openings of sessions, both ways, a few times over. */
 const LINK_BYTES = 4_000
+/** The range step between two peers comes at most this often, and an answer in it has at most about so much. */
+const RANGES_EVERY_MS = 3_000
+const ANSWER_BYTES = 256 * 1024
 /** And for each interval of a context that may be told. */
 const INTERVAL_BYTES = 240
 
 export class RepairCostWatch implements Observer {
   readonly #fleet: Fleet
   readonly #facts: Facts
+  readonly #hasForgotten: boolean
   readonly #since: number
   readonly #bytesBefore: number
   /** What each replica had seen when it began to catch up. */
   readonly #seen: ReadonlyMap<string, Intervals>[] = []
 
   /** From now on. */
-  constructor(fleet: Fleet, facts: Facts) {
+  constructor(fleet: Fleet, facts: Facts, hasForgotten: boolean) {
+    this.#hasForgotten = hasForgotten
     this.#fleet = fleet
     this.#facts = facts
     this.#since = fleet.time
@@ -58,7 +66,8 @@ export class RepairCostWatch implements Observer {
     const rounds = Math.ceil((this.#fleet.time - this.#since) / interval) + 1
     const lacking = this.#lackingBytes()
     const perLink = LINK_BYTES + INTERVAL_BYTES * this.#longestContext()
-    const bound = TIMES_MAX * lacking + this.#links() * rounds * perLink
+    const links = this.#links()
+    const bound = TIMES_MAX * lacking + links * (rounds * perLink + this.#heldBackBytes())
     check(sent <= bound, 'repair bytes', () => {
       return `${sent} bytes to agree, where replicas lacked ${lacking}; at most ${bound} are needed`
     })
@@ -75,6 +84,15 @@ export class RepairCostWatch implements Observer {
       }
     }
     return bytes
+  }
+
+  /** For each link. */
+  #heldBackBytes(): number {
+    if (!this.#hasForgotten) return 0
+    let held = 0
+    for (const { item } of this.#facts.all()) held += item?.envelopeBytes ?? 0
+    const steps = 1 + (this.#fleet.time - this.#since) / RANGES_EVERY_MS
+    return 2 * steps * Math.min(held, ANSWER_BYTES)
   }
 
   #links(): number {

@@ -5,6 +5,7 @@
  * the number of pulls answered at a time; past that the answer is "busy", with the time after which to come again.
  */
 import { BUCKETS } from '../context.ts'
+import type { Item } from '../item.ts'
 import type { Replica } from '../replica.ts'
 import type { ContextPart } from '../replica.ts'
 import { decodeContext } from '../wire/dots.ts'
@@ -73,6 +74,10 @@ export class Answerer {
     else if (message.type === 'sessionEnd' && this.#pull?.session === message.body.session) {
       this.#pull = undefined
     }
+  }
+
+  removed(items: Iterable<Item>): void {
+    this.#pull?.removed(items)
   }
 
   /** Sends as many chunks as credit and budget allow. */

@@ -1,11 +1,18 @@
-/** A budget of bytes per second with at most one second saved up. May be overdrawn by one message. */
+/**
+ * A budget of bytes per second with at most one second saved up. May be overdrawn by one message; what that is beyond
+ * `debtMs` is forgiven, for who waits for the next would take a longer silence for the end of the session. One item that
+ * takes longer to send than a session may be silent, and that the asker cannot take, would else keep what is behind it from
+ * ever arriving (R16).
+ */
 export class Budget {
   readonly #perSecond: number
+  readonly #debtMax: number
   #bytes: number
   #at: number
 
-  constructor(bytesPerSecond: number, mono: number) {
+  constructor(bytesPerSecond: number, debtMs: number, mono: number) {
     this.#perSecond = bytesPerSecond
+    this.#debtMax = (debtMs / 1000) * bytesPerSecond
     this.#bytes = bytesPerSecond
     this.#at = mono
   }
@@ -18,7 +25,7 @@ export class Budget {
   }
 
   spend(bytes: number): void {
-    this.#bytes -= bytes
+    this.#bytes = Math.max(this.#bytes - bytes, -this.#debtMax)
   }
 
   /** Monotonic time at which there is something to spend again; infinite while there is. */

@@ -7,6 +7,10 @@
  * key's held dots), and hence which are dead (all others). A dot that is held is always named in the chunk whose range
  * has it, so that an asker that could not take the item knows to leave its dot out.
  *
+ * What is removed while the pull goes on may have a successor that is not in `ctx0` and will not be sent. Such a dot is
+ * left out of the ranges, for the next pull to tell of: the asker would know that it is dead and not what took its place,
+ * and would have others remove it with nothing to show instead (R5).
+ *
  * Dots younger than the pull delay are left to gossip unless the asker says that its link is fresh.
  */
 import type { ActorId } from '../bytes.ts'
@@ -43,6 +47,8 @@ export class PullAnswer {
   readonly #scope: PullScope
   readonly #open = new Map<ActorId, Intervals>()
   readonly #todo: DotRange[] = []
+  /** Of the dots to tell of, those that were removed since the request came. */
+  readonly #removed = new Map<ActorId, Intervals>()
   #credit: number
 
   constructor(
@@ -95,10 +101,19 @@ export class PullAnswer {
     this.#credit -= bytes
   }
 
+  removed(items: Iterable<Item>): void {
+    for (const { actor, counter } of items) {
+      if (!this.#open.has(actor)) continue
+      const set = this.#removed.get(actor) ?? intervals.EMPTY
+      this.#removed.set(actor, intervals.addRange(set, counter, counter))
+    }
+  }
+
   nextChunk(): Chunk {
     const chunk = new ChunkBuilder(this.#replica, (item) => this.#lacks(item))
     while (this.#todo.length > 0 && !chunk.full) {
-      const range = this.#todo.pop()!
+      const range = this.#takeRange()
+      if (range === undefined) continue
       const rest = chunk.addRange(range)
       if (rest !== undefined) {
         this.#todo.push(rest)
@@ -106,6 +121,14 @@ export class PullAnswer {
       }
     }
     return chunk.build(this.session)
+  }
+
+  /** The next range up to a dot that is left out, if it has any of those. */
+  #takeRange(): DotRange | undefined {
+    const { actor, from, to } = this.#todo.pop()!
+    const rest = intervals.subtract([from, to], intervalsIn(this.#removed, actor))
+    if (rest.length > 2) this.#todo.push({ actor, from: rest[2]!, to })
+    return rest.length === 0 ? undefined : { actor, from: rest[0]!, to: rest[1]! }
   }
 
   /** Whether the asker said that it lacks this item. Of actors out of scope it said nothing: they are not sent. */
