@@ -11,7 +11,7 @@ import type { CompletenessWatch } from './completeness.ts'
 import type { CoreEffect } from './events.ts'
 import { GapWatch } from './gaps.ts'
 import * as intervals from './intervals.ts'
-import type { Dot, Item } from './item.ts'
+import type { Dot } from './item.ts'
 import { Peer } from './peer.ts'
 import { Questions } from './questions.ts'
 import { Answerer } from './repair/answerer.ts'
@@ -45,8 +45,6 @@ const RETRY_MAX_MS = 30_000
  * lost any of them can tell of, so that what a daemon sends while all is well does not grow with the number of its links.
  */
 const PEERS_PER_INTERVAL = 4
-/** Of the time in which a session must show progress: so long a large message may keep the next one waiting. */
-const DEBT_PART = 1 / 3
 /** A peer that has not said hello by then will not. */
 const HELLO_TIMEOUT_MS = 15_000
 /** How long a refused peer is left alone. */
@@ -102,8 +100,7 @@ export class Links {
       },
     })
     this.#nonce = host.options.random.bytes(NONCE_BYTES)
-    const { bytesPerSecond, sessionTimeout } = host.options.settings.repair
-    this.#budget = new Budget(bytesPerSecond, sessionTimeout * DEBT_PART, host.now().mono)
+    this.#budget = new Budget(host.options.settings.repair, host.now().mono)
     this.#gaps = new GapWatch(host.replica.context, host.options.settings.repair.gapDelay)
   }
 
@@ -176,11 +173,6 @@ export class Links {
         this.#pullAnnounced(author)
       }
     }
-  }
-
-  /** Items were removed: pulls under way must not say so (`PullAnswer.removed`). */
-  removed(items: Iterable<Item>): void {
-    for (const { answerer } of this.peers.values()) answerer.removed(items)
   }
 
   /** Runs a session with a peer now, for an operator. */

@@ -76,6 +76,7 @@ export class Answerer {
     }
   }
 
+  /** As `PullAnswer.removed`. */
   removed(items: Iterable<Item>): void {
     this.#pull?.removed(items)
   }

@@ -1,6 +1,10 @@
+import type { CoreSettings } from '../settings.ts'
+
+const DEBT_PART = 1 / 3
+
 /**
  * A budget of bytes per second with at most one second saved up. May be overdrawn by one message; what that is beyond
- * `debtMs` is forgiven, for who waits for the next would take a longer silence for the end of the session. One item that
+ * a part of the time in which a session must show progress is forgiven, for who waits for the next would take a longer silence for the end of the session. One item that
  * takes longer to send than a session may be silent, and that the asker cannot take, would else keep what is behind it from
  * ever arriving (R16).
  */
@@ -10,9 +14,9 @@ export class Budget {
   #bytes: number
   #at: number
 
-  constructor(bytesPerSecond: number, debtMs: number, mono: number) {
+  constructor({ bytesPerSecond, sessionTimeout }: CoreSettings['repair'], mono: number) {
     this.#perSecond = bytesPerSecond
-    this.#debtMax = (debtMs / 1000) * bytesPerSecond
+    this.#debtMax = ((sessionTimeout * DEBT_PART) / 1000) * bytesPerSecond
     this.#bytes = bytesPerSecond
     this.#at = mono
   }

@@ -101,6 +101,7 @@ export class PullAnswer {
     this.#credit -= bytes
   }
 
+  /** Items were removed here since the request came. */
   removed(items: Iterable<Item>): void {
     for (const { actor, counter } of items) {
       if (!this.#open.has(actor)) continue

@@ -20,6 +20,7 @@
  */
 import type { ActorId } from '../bytes.ts'
 import type { Change } from '../change.ts'
+import type { ContextSnapshot } from '../context.ts'
 import * as intervals from '../intervals.ts'
 import type { Intervals } from '../intervals.ts'
 import { dotText } from '../item.ts'
@@ -136,6 +137,8 @@ export class RepairSession {
   readonly #bucketsDone = new Set<number>()
   /** The latest pull of this session: it tells which dots the answerer has seen. */
   #pulledBefore: PullAsk | undefined
+  /** This replica's context when the peer's was found to be the same. */
+  #equalContext: ContextSnapshot | undefined
   /** Over all pulls of this session. */
   readonly #missing = new Map<ActorId, Intervals>()
   /** The greatest counters that the peer claims of actors in which the two differ. */
@@ -243,6 +246,7 @@ export class RepairSession {
   #decide(theirs: Digest, mine: Digest): void {
     const comparison = compareDigests(theirs, mine)
     this.#plan = this.#host.compared(theirs, comparison)
+    if (comparison.contextsEqual) this.#equalContext = this.#host.replica.context.snapshot()
     if (this.thorough && comparison.contextsEqual && !comparison.fingerprintsEqual) {
       this.#plan = { pull: false, ranges: 'all' }
     }
@@ -408,7 +412,6 @@ export class RepairSession {
     const scope = scopeOf(this.#scopeClock)
     const ranges: Range[] = [{ lower: boundAt(0, 0), upper: scope.settledEnd }]
     if (this.#plan.ranges === 'all') {
-      this.#pulledBefore = undefined
       ranges.push({ lower: scope.expiringStart, upper: boundAt(2, 0) })
       ranges.push({ lower: scope.settledEnd, upper: scope.persistentEnd })
     }
@@ -427,7 +430,7 @@ export class RepairSession {
     if (this.#rangeRounds === 0) return
     const answer = decodeRangeClaims(wire)
     if (answer === undefined) return this.#violation('ranges')
-    const pulled = this.#pulledBefore
+    const pulled = this.#comparedAll ? undefined : this.#pulledBefore
     const mayBeRemoved = (dot: Dot): boolean => pulled === undefined || pulled.covers(dot)
     const next = nextClaims(this.#host.replica, answer, this.#candidates, mayBeRemoved)
     if (answer.length >= RANGES_MAX || next.length >= RANGES_MAX) this.#leftOpen = true
@@ -471,7 +474,7 @@ export class RepairSession {
       const unresolved = new Set(this.#candidates.keys)
       for (const state of states) {
         const removed = new Set(state.removed.map(dotText))
-        this.#takeKey(change, state, (dot) => removed.has(dotText(dot)))
+        this.#takeKey(change, state, (dot) => removed.has(dotText(dot)) && this.#compared(dot))
       }
       // A key that stayed unresolved is left to the next session: asking again would bring the same.
       for (const key of this.#candidates.keys) {
@@ -482,6 +485,17 @@ export class RepairSession {
       return () => undefined
     })
     this.#whenCommitted(() => this.#resolveNext())
+  }
+
+  /**
+   * Whether the peer's context had a dot when this session learnt of that. What it says is removed and was not in it then waits
+   * for the next session: nobody has looked at what the context claims since (R15).
+   */
+  #compared(dot: Dot): boolean {
+    const had =
+      this.#pulledBefore?.covers(dot) ?? this.#equalContext?.covers(dot.actor, dot.counter) ?? true
+    if (!had) this.#leftOpen = true
+    return had
   }
 
   // Work and end.
