@@ -24,8 +24,8 @@ import type { ContextPart, Replica } from './replica.ts'
 import { RollbackWatch } from './rollback.ts'
 import type { EngineOptions, Now } from './settings.ts'
 import type { Delta } from './wire/gossip.ts'
-import { decodeLink, encodeLink } from './wire/link.ts'
-import type { LinkBodies, LinkMessage, LinkType } from './wire/link.ts'
+import { decodeLink, encodeLink, isForAsker } from './wire/link.ts'
+import type { LinkBodies, LinkType } from './wire/link.ts'
 import { NeighbourWatch, NONCE_BYTES } from './neighbours.ts'
 import { Nonces } from './nonces.ts'
 import type { Trust } from './trust.ts'
@@ -545,6 +545,7 @@ export class Links {
       young: () => this.#host.young.at(this.#host.now().mono),
       mayPull: () => this.#pullsUnderWay() < this.#host.options.settings.repair.sessionsMax,
       complete: () => this.#host.complete(),
+      vouchesForHearsay: () => !this.#isCatchingUp(),
       hasBudget: () => this.#budget.has(this.#host.now().mono),
       spendBudget: (bytes) => this.#budget.spend(bytes),
       violation: (what) => {
@@ -552,6 +553,12 @@ export class Links {
         if (peer !== undefined) this.#violation(peer, `a malformed ${what}`)
       },
     })
+  }
+
+  #isCatchingUp(): boolean {
+    const { context } = this.#host.replica
+    const { mono } = this.#host.now()
+    return [...this.peers.values()].some((peer) => peer.isAhead(context, mono))
   }
 
   #pullsUnderWay(): number {
@@ -566,23 +573,6 @@ export class Links {
     this.#host.emit({ type: 'send', peer: peer.id, lane, bytes })
     return bytes.length
   }
-}
-
-type AskerMessage = Extract<LinkMessage, { body: { session: number } }>
-
-const FOR_ASKER: ReadonlySet<LinkType> = new Set<LinkType>([
-  'digestAnswer',
-  'pullBuckets',
-  'pullOpen',
-  'chunk',
-  'pullEnd',
-  'rangesAnswer',
-  'resolved',
-])
-
-function isForAsker(message: LinkMessage): message is AskerMessage {
-  if (message.type === 'sessionEnd') return !message.body.fromAsker
-  return FOR_ASKER.has(message.type)
 }
 
 /** Whether what comes next tells of all that a dot tells of its actor. */

@@ -27,7 +27,7 @@ export type ProofOutcome =
   | 'late'
   | 'link-lost'
 
-/** A difference of fingerprints that lasts this long is looked into whatever else goes on. */
+/** A difference that lasts this long is looked into, and no longer waited for, whatever else goes on. */
 const LASTING_MS = 2 * 60_000
 /** The range step towards one peer runs at most this often. */
 const RANGES_EVERY_MS = 3_000
@@ -165,6 +165,12 @@ export class Peer {
     const first = this.#lackedFirst
     const lasts = first !== undefined && stillMissing(first.missing, context) > 0
     return lasts ? first.at : this.#lackedAt
+  }
+
+  /** Whether it has something that is still on its way here; what does not come for long is not waited for (R16). */
+  isAhead(context: Context, mono: number): boolean {
+    const since = this.behindSince(context)
+    return since !== undefined && mono - since <= LASTING_MS
   }
 
   /** Whether all that the peer had at some comparison of this link has come. */

@@ -94,6 +94,7 @@ class LinkUse {
     young: () => new Map(),
     mayPull: () => true,
     complete: () => true,
+    vouchesForHearsay: () => true,
     hasBudget: () => true,
     spendBudget: () => undefined,
     violation: () => this.#violations++,

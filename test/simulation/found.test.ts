@@ -12,12 +12,14 @@ function scenario(
   seed: number,
   {
     repair,
+    inlineBytes = SETTINGS.gossip.inlineBytes,
     ...world
   }: {
     nodes: number
     endMs: number
     faults?: Partial<Faults>
     repair?: Partial<CoreSettings['repair']>
+    inlineBytes?: number
   },
   steps: [id: number, at: number, action: Action][],
 ): Scenario {
@@ -30,6 +32,7 @@ function scenario(
       settings: {
         ...SETTINGS,
         repair: { ...SETTINGS.repair, ...repair },
+        gossip: { inlineBytes },
         expiry: { skew: 5_000, grace: 61_000, purgeInterval: 5_000 },
       },
       skewMs: 0,
@@ -125,6 +128,65 @@ const FOUND: [title: string, found: Scenario][] = [
       [
         [0, 59, write(1, ...puts(180, 43, 4))],
         [3, 1_812, write(1, ...puts(150, 32, 40))],
+      ],
+    ),
+  ],
+  [
+    'nor does a peer vouch for it that may lack the successor (R5)',
+    scenario(
+      611_745,
+      {
+        nodes: 5,
+        endMs: 2_000,
+        faults: { linkDelay: [1, 1], gossipDelay: [1, 5], gossipLoss: 0.5, commitTime: [0, 2] },
+        repair: { interval: 1_000, removalHold: 5_000 },
+      },
+      [
+        [2, 13, write(4, put(1, 30))],
+        [5, 28, write(3, put(1, 4))],
+        [6, 1_038, write(3, put(1, 0))],
+      ],
+    ),
+  ],
+  [
+    'what a peer claims since the two compared does not delete what its actor writes (R15)',
+    scenario(
+      609_640,
+      {
+        nodes: 3,
+        endMs: 10_000,
+        faults: {
+          linkDelay: [1, 5],
+          gossipDelay: [1, 100],
+          gossipDuplicate: 0.1,
+          commitTime: [0, 10],
+        },
+        repair: { sessionsMax: 1, bytesPerSecond: 20_000, removalHold: 5_000 },
+        inlineBytes: 30,
+      },
+      [
+        [0, 85, write(1, put(2, 15_000))],
+        [1, 180, write(2, blind(2, 15_000))],
+        [2, 247, write(1, blind(2, 15_000))],
+        [3, 263, write(2, put(1, 33_000))],
+        [5, 354, write(2, blind(1, 70_000))],
+        [7, 364, write(0, blind(2, 40))],
+        [
+          8,
+          391,
+          write(
+            0,
+            put(2, 40),
+            blind(2, 70_000),
+            put(1, 33_000),
+            blind(2, 15_000),
+            blind(2, 4),
+            put(1, 40),
+          ),
+        ],
+        [13, 554, write(1, blind(1, 70_000))],
+        [18, 768, write(0, put(2, 15_000))],
+        [19, 805, { do: 'flipContext', node: 1, bit: 50, ms: 298_279 }],
       ],
     ),
   ],

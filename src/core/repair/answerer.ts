@@ -32,6 +32,8 @@ export interface AnswererHost {
   /** Whether one more pull may be answered now. */
   mayPull(): boolean
   complete(): boolean
+  /** Whether nothing is known to be missing here that could have taken the place of what is dead by hearsay. */
+  vouchesForHearsay(): boolean
   /** Takes up to `bytes` from the budget of this second; false when it is spent. */
   hasBudget(): boolean
   spendBudget(bytes: number): void
@@ -161,7 +163,7 @@ export class Answerer {
   }
 
   #onResolve(wire: LinkBodies['resolve']): void {
-    const answer = answerResolve(this.#host.replica, wire)
+    const answer = answerResolve(this.#host.replica, wire, this.#host.vouchesForHearsay())
     if (answer === undefined) return this.#host.violation('resolve')
     this.#host.send('resolved', answer)
   }

@@ -44,7 +44,7 @@ export interface KeyState {
   /** Dots of the asker that the answerer says are removed; only in answers to `resolve`. */
   removed: Dot[]
   proofs: Proof[]
-  /** Those of `removed` that the answerer itself knows of by a peer's word alone. */
+  /** Dots of the asker that are dead at the answerer by a peer's word alone; it does not vouch for those not in `removed`. */
   hearsay: Dot[]
   /** Items that did not decode or break a bound. */
   itemsRefused: number

@@ -9,6 +9,10 @@
  * one that was put back to an earlier moment. The content with the greater hash stays, everywhere (R14): the answerer sends
  * its own if that is it, under whatever key it has it, and else comes for the asker's when it compares. It does so as well
  * where it let another content go than the asker has (`dropped.ts`).
+ *
+ * A replica that was told that a dot is dead, holds nothing of its key, and lacks something that a peer has, may lack the very
+ * value that took its place: whoever removed the dot on its word would show nothing instead (R5). It names such dots as hearsay,
+ * and not as removed.
  */
 import { toBinary, fromBinary } from '../bytes.ts'
 import { dotText, HASH_PREFIX_BYTES, hashPrefix, KEY_BYTES_MAX } from '../item.ts'
@@ -40,13 +44,20 @@ export function encodeResolve(
   return { session, unknown: table.dots(unknown), keys: candidates, actors: table.actors }
 }
 
-/** `undefined` when the request is malformed. */
-export function answerResolve(replica: Replica, wire: Resolve): Resolved | undefined {
+/**
+ * `undefined` when the request is malformed.
+ * @param vouchesForHearsay whether dots that are dead here by a peer's word alone may be called removed
+ */
+export function answerResolve(
+  replica: Replica,
+  wire: Resolve,
+  vouchesForHearsay: boolean,
+): Resolved | undefined {
   const actors = decodeActors(wire.actors)
   const unknown = actors && decodeDots(wire.unknown, actors)
   if (actors === undefined || unknown === undefined) return undefined
   if (wire.keys.length + unknown.length > 2 * CANDIDATES_MAX) return undefined
-  const answer = new AnswerBuilder(replica)
+  const answer = new AnswerBuilder(replica, vouchesForHearsay)
   for (const { key, dots, hashes } of wire.keys) {
     const theirs = decodeTheirs(dots, hashes, actors)
     if (theirs === undefined) return undefined
@@ -80,14 +91,16 @@ function decodeTheirs(
 
 class AnswerBuilder {
   readonly #replica: Replica
+  readonly #vouchesForHearsay: boolean
   readonly #table = new ActorTable()
   readonly #keys: WireKeyState[] = []
   #bytes = 0
   #answered = 0
   #wanted = 0
 
-  constructor(replica: Replica) {
+  constructor(replica: Replica, vouchesForHearsay: boolean) {
     this.#replica = replica
+    this.#vouchesForHearsay = vouchesForHearsay
   }
 
   get full(): boolean {
@@ -100,6 +113,7 @@ class AnswerBuilder {
 
   addKey(key: string, theirs: readonly TheirDot[]): void {
     this.#answered++
+    const held = this.#replica.siblings(key)
     const removed: Dot[] = []
     const proofs: Proof[] = []
     const hearsay: Dot[] = []
@@ -114,13 +128,14 @@ class AnswerBuilder {
         this.#wanted++
         continue
       }
-      removed.push(dot)
       const mutation = this.#replica.removals.of(dot)
+      const isHearsay = mutation === undefined && this.#replica.hearsay.has(dot.actor, dot.counter)
+      if (isHearsay) hearsay.push(dot)
+      if (isHearsay && held.length === 0 && !this.#vouchesForHearsay) continue
+      removed.push(dot)
       if (mutation !== undefined) proofs.push({ mutation, removed: dot })
-      else if (this.#replica.hearsay.has(dot.actor, dot.counter)) hearsay.push(dot)
     }
     const known = new Set(theirs.map(dotText))
-    const held = this.#replica.siblings(key)
     const items = this.#thoseThatFit(held.filter((item) => !known.has(dotText(item))))
     this.#push({ key, held, items, removed, proofs, hearsay })
   }

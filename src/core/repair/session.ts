@@ -474,6 +474,7 @@ export class RepairSession {
       const unresolved = new Set(this.#candidates.keys)
       for (const state of states) {
         const removed = new Set(state.removed.map(dotText))
+        if (state.hearsay.some((dot) => !removed.has(dotText(dot)))) this.#leftOpen = true
         this.#takeKey(change, state, (dot) => removed.has(dotText(dot)) && this.#compared(dot))
       }
       // A key that stayed unresolved is left to the next session: asking again would bring the same.
@@ -492,10 +493,9 @@ export class RepairSession {
    * for the next session: nobody has looked at what the context claims since (R15).
    */
   #compared(dot: Dot): boolean {
-    const had =
+    return (
       this.#pulledBefore?.covers(dot) ?? this.#equalContext?.covers(dot.actor, dot.counter) ?? true
-    if (!had) this.#leftOpen = true
-    return had
+    )
   }
 
   // Work and end.

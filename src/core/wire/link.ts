@@ -124,3 +124,22 @@ export function decodeLink(bytes: Uint8Array): LinkMessage | 'unknown' | 'malfor
     return 'malformed'
   }
 }
+
+type AskerMessage = Extract<LinkMessage, { body: { session: number } }>
+
+/** Answers of repair. */
+const FOR_ASKER: ReadonlySet<LinkType> = new Set<LinkType>([
+  'digestAnswer',
+  'pullBuckets',
+  'pullOpen',
+  'chunk',
+  'pullEnd',
+  'rangesAnswer',
+  'resolved',
+])
+
+/** Whether it is for the side that began the session. */
+export function isForAsker(message: LinkMessage): message is AskerMessage {
+  if (message.type === 'sessionEnd') return !message.body.fromAsker
+  return FOR_ASKER.has(message.type)
+}
