@@ -392,11 +392,7 @@ export class Run {
       this.#await('poison', heldFor, () => differenceBeside(poison, fleet, checks))
       fleet.poisonedKey = undefined
     }
-    const cost = new RepairCostWatch(
-      fleet,
-      checks.facts,
-      this.#scenario.world.kinds.includes(FORGETS),
-    )
+    const cost = new RepairCostWatch(fleet, checks.facts)
     this.#await('agreement', heldFor, () => checks.difference())
     cost.check()
     checks.settle()

@@ -120,14 +120,14 @@ export class FleetChecks implements Observer {
   diskLost(node: SimNode): void {
     this.#lostDisks.add(node)
     this.#settleUndurable(this.#account(node), node.disk.durable)
+    // One of two contents may be gone with it.
+    this.#conflicts.clear()
   }
 
   /** Another disk is in its place. */
   diskReplaced(node: SimNode): void {
     this.diskLost(node)
     this.#account(node).summaries.clear()
-    // One of the contents may be gone with it.
-    this.#conflicts.clear()
   }
 
   /**

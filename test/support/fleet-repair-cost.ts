@@ -5,8 +5,8 @@
  * committed again. Beside that, each link costs some in each repair interval: digests, and where they differ the contexts.
  * So a repair that sends what the asker has told that it has, or searches on where nothing differs, is beyond the bound.
  *
- * Where a replica has forgotten what it held, and others hold back the removals that it speaks of (R13), each range step sends
- * it the items again, as much as an answer may have.
+ * Where removals are held back (R13), the peers differ for as long, and each range step names what it is about again: to who
+ * has forgotten what it held it sends the items, as much as an answer may have.
  *
  * A replica that begins anew meanwhile (its store failed, and what was not synced is gone) lacks things once more.
  */
@@ -30,15 +30,13 @@ const INTERVAL_BYTES = 240
 export class RepairCostWatch implements Observer {
   readonly #fleet: Fleet
   readonly #facts: Facts
-  readonly #hasForgotten: boolean
   readonly #since: number
   readonly #bytesBefore: number
   /** What each replica had seen when it began to catch up. */
   readonly #seen: ReadonlyMap<string, Intervals>[] = []
 
   /** From now on. */
-  constructor(fleet: Fleet, facts: Facts, hasForgotten: boolean) {
-    this.#hasForgotten = hasForgotten
+  constructor(fleet: Fleet, facts: Facts) {
     this.#fleet = fleet
     this.#facts = facts
     this.#since = fleet.time
@@ -88,7 +86,8 @@ export class RepairCostWatch implements Observer {
 
   /** For each link. */
   #heldBackBytes(): number {
-    if (!this.#hasForgotten) return 0
+    const holds = this.#members.some(({ live }) => (live.counters()['removalsHeldBack'] ?? 0) > 0)
+    if (!holds) return 0
     let held = 0
     for (const { item } of this.#facts.all()) held += item?.envelopeBytes ?? 0
     const steps = 1 + (this.#fleet.time - this.#since) / RANGES_EVERY_MS
