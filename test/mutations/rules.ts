@@ -73,6 +73,20 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     replace: `if (state.key === '')`,
   },
   {
+    name: 'R5 pull',
+    what: 'a pull says that a dot is dead whose successor came after its request',
+    file: 'engine.js',
+    find: `answerer.removed(change.removed);`,
+    replace: `void answerer;`,
+  },
+  {
+    name: 'R5 hearsay',
+    what: 'a peer that may lack the successor of a dot vouches that it is dead',
+    file: 'links.js',
+    find: `vouchesForHearsay: () => !this.#isCatchingUp()`,
+    replace: `vouchesForHearsay: () => true`,
+  },
+  {
     name: 'R5 announced',
     what: 'what a large item supersedes goes when the item is announced',
     file: 'writes.js',
@@ -165,8 +179,8 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     name: 'R12 doubt',
     what: 'the clock is in doubt for ever',
     file: 'clock.js',
-    find: `(now.mono - this.#last.mono)`,
-    replace: `(now.mono + this.#last.mono)`,
+    find: `Math.abs(drift) <= this.#skew`,
+    replace: `Math.abs(drift) < 0`,
   },
   {
     name: 'R13',
@@ -216,6 +230,13 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     file: 'far-ranges.js',
     find: `        if (to <= known + FAR_DOTS)`,
     replace: `        if (to > 0)`,
+  },
+  {
+    name: 'R15 since',
+    what: 'what a peer claims since the two compared is believed',
+    file: 'repair/session.js',
+    find: ` && this.#compared(dot)`,
+    replace: ``,
   },
   {
     name: 'R16',

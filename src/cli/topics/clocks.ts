@@ -22,11 +22,15 @@ DOUBT
 
 What expires is not removed while the clock is in doubt. It is
 
-  - at the start, until a peer has told its clock (alone: for ten minutes);
-  - after the clock jumped by more than expiry.skew;
+  - at the start, until a peer has told its clock (where there never was a
+    peer: for ten minutes);
+  - after the clock moved by more than expiry.skew against elapsed time, until
+    peers agree again;
   - while half or more of the peers have another time;
-  - while the clock stands before the latest write in the store;
-  - while no configured peer is connected.
+  - while the clock stands before the latest write in the store.
+
+A daemon that has lost its peers goes on to trust the clock that they agreed
+with. One that starts without them waits for them.
 
 "hearsay status" says whether and why; CLOCK in "hearsay peers" shows the
 difference to each peer. In doubt expired values stay hidden. They take space,
