@@ -13,10 +13,11 @@ const KEY_BYTES_MAX = 1024
 const VALUE_BYTES_MAX = 16 * 1024 * 1024
 /** Keys that change while a reader of `watch` has stopped. */
 const KEYS_CHANGED = 100_000
-/** Told to all of them, the changes are more than a gigabyte; as keys alone they are some 300 MB. */
-const READERS = 40
+/** Told to all of them, the changes are more than two gigabytes; as keys alone they are some 600 MB. */
+const READERS = 80
 const CHANGE_BYTES = 256
-const RSS_GROWTH_BYTES_MAX = 192 * 1024 * 1024
+/** What the collector leaves lying about differs by some 100 MB from run to run. */
+const RSS_GROWTH_BYTES_MAX = 320 * 1024 * 1024
 
 describe('bounds of a real daemon', function () {
   this.timeout(120_000)
@@ -94,8 +95,9 @@ describe('bounds of a real daemon', function () {
   it(`hold while a reader of watch has stopped and ${KEYS_CHANGED} keys change`, async () => {
     const daemon = await fleet().start()
     const { client } = daemon
-    // Once without a watcher: afterwards neither the map nor the store's buffers grow by themselves.
+    // Twice without a watcher: afterwards neither the map nor the store's buffers grow by themselves.
     const rss = watchRss(daemon)
+    await fill(daemon)
     await fill(daemon)
     const before = rss.max
     rss.max = 0
