@@ -1,12 +1,12 @@
 import type { CoreSettings } from '../settings.ts'
 
+/** Of the time in which a session must show progress: for so long at most a message keeps the next one waiting. */
 const DEBT_PART = 1 / 3
 
 /**
- * A budget of bytes per second with at most one second saved up. May be overdrawn by one message; what that is beyond
- * a part of the time in which a session must show progress is forgiven, for who waits for the next would take a longer silence for the end of the session. One item that
- * takes longer to send than a session may be silent, and that the asker cannot take, would else keep what is behind it from
- * ever arriving (R16).
+ * A budget of bytes per second with at most one second saved up. May be overdrawn by one message. Debt beyond `DEBT_PART` is
+ * forgiven: who waits for the next message takes a long silence for the end of the session, and an item that takes longer to
+ * send, and that the asker cannot take, would keep what is behind it from ever arriving (R16).
  */
 export class Budget {
   readonly #perSecond: number

@@ -246,7 +246,6 @@ export class RepairSession {
   #decide(theirs: Digest, mine: Digest): void {
     const comparison = compareDigests(theirs, mine)
     this.#plan = this.#host.compared(theirs, comparison)
-    if (comparison.contextsEqual) this.#equalContext = this.#host.replica.context.snapshot()
     if (this.thorough && comparison.contextsEqual && !comparison.fingerprintsEqual) {
       this.#plan = { pull: false, ranges: 'all' }
     }
@@ -255,6 +254,10 @@ export class RepairSession {
     this.proven = this.#digestAsked && contextsEqual && fingerprintsEqual
     if (this.#options.prove) {
       this.#plan = { pull: !contextsEqual, ranges: this.proven ? 'none' : 'all' }
+    }
+    // Only for the range step: after a snapshot the next write has to copy.
+    if (contextsEqual && this.#plan.ranges !== 'none') {
+      this.#equalContext = this.#host.replica.context.snapshot()
     }
     if (!this.#plan.pull) return this.#afterPull()
     const small = this.#options.prove && theirs.dots - mine.dots <= PROOF_PULL_DOTS_MAX
