@@ -83,6 +83,17 @@ export function addRange(set: Intervals, from: number, to: number): Intervals {
   return set.toSpliced(2 * first, 2 * (last - first), low, high)
 }
 
+/** The set of `numbers`, which ascend. */
+export function fromAscending(numbers: Iterable<number>): Intervals {
+  const set: number[] = []
+  for (const n of numbers) {
+    const end = set.length - 1
+    if (end > 0 && set[end]! >= n - 1) set[end] = n
+    else set.push(n, n)
+  }
+  return set
+}
+
 export function union(a: Intervals, b: Intervals): Intervals {
   if (a.length === 0) return b
   if (b.length === 0) return a

@@ -6,6 +6,7 @@
  * so that what `status` tells is true again soon. One exchange serves both sides.
  */
 import { toBinary } from './bytes.ts'
+import { CatchUp } from './catch-up.ts'
 import type { ClockWatch } from './clock.ts'
 import type { CompletenessWatch } from './completeness.ts'
 import type { CoreEffect } from './events.ts'
@@ -78,6 +79,7 @@ export class Links {
   readonly #nonce: Uint8Array
   readonly #nonces = new Nonces()
   readonly #neighbours = new NeighbourWatch(this.peers)
+  readonly #catchUp = new CatchUp(this.peers)
   readonly #budget: Budget
   readonly #gaps: GapWatch
   #nextSession = 1
@@ -112,6 +114,7 @@ export class Links {
     const asksFirst = this.#host.options.peerId < id
     const wait = asksFirst ? 0 : SECOND_ASK_MS
     const peer = new Peer(id, this.#answererFor(id), {
+      linkedAt: now.mono,
       nextDigestAt: now.mono + wait,
       helloBy: now.mono + HELLO_TIMEOUT_MS,
     })
@@ -129,6 +132,7 @@ export class Links {
     const peer = this.peers.get(id)
     if (peer === undefined) return
     this.peers.delete(id)
+    this.#catchUp.left(peer, this.#host.replica.context)
     peer.session?.fail('the link was lost', this.#host.now())
     this.questions.linkLost(peer)
     this.#neighbours.changed(this.#host.now().mono)
@@ -545,7 +549,8 @@ export class Links {
       young: () => this.#host.young.at(this.#host.now().mono),
       mayPull: () => this.#pullsUnderWay() < this.#host.options.settings.repair.sessionsMax,
       complete: () => this.#host.complete(),
-      vouchesForHearsay: () => !this.#isCatchingUp(),
+      isCatchingUp: () =>
+        this.#catchUp.isUnderWay(this.#host.replica.context, this.#host.now().mono),
       hasBudget: () => this.#budget.has(this.#host.now().mono),
       spendBudget: (bytes) => this.#budget.spend(bytes),
       violation: (what) => {
@@ -553,12 +558,6 @@ export class Links {
         if (peer !== undefined) this.#violation(peer, `a malformed ${what}`)
       },
     })
-  }
-
-  #isCatchingUp(): boolean {
-    const { context } = this.#host.replica
-    const { mono } = this.#host.now()
-    return [...this.peers.values()].some((peer) => peer.isAhead(context, mono))
   }
 
   #pullsUnderWay(): number {

@@ -45,12 +45,20 @@ export interface Hello {
   nonce: string
 }
 
+/** Monotonic milliseconds. */
+export interface PeerTimes {
+  linkedAt: number
+  nextDigestAt: number
+  helloBy: number
+}
+
 export class Peer {
   readonly id: string
   readonly answerer: Answerer
   hello: Hello | undefined
   /** Monotonic time by which it must have said hello. */
   helloBy: number
+  readonly #linkedAt: number
   /** Nonces of the peers to which this one said that it is linked. */
   neighbours: ReadonlySet<string> = new Set()
   session: RepairSession | undefined
@@ -92,11 +100,12 @@ export class Peer {
   #differsSince: number | undefined
   #rangesAt = -Infinity
 
-  constructor(id: string, answerer: Answerer, times: { nextDigestAt: number; helloBy: number }) {
+  constructor(id: string, answerer: Answerer, times: PeerTimes) {
     this.id = id
     this.answerer = answerer
     this.nextDigestAt = times.nextDigestAt
     this.helloBy = times.helloBy
+    this.#linkedAt = times.linkedAt
   }
 
   /** Takes note of a comparison and says what it calls for. */
@@ -167,9 +176,12 @@ export class Peer {
     return lasts ? first.at : this.#lackedAt
   }
 
-  /** Whether it has something that is still on its way here; what does not come for long is not waited for (R16). */
+  /**
+   * Whether it has something that is still on its way here, or may have before it has told; what does not come for long is not
+   * waited for (R16).
+   */
   isAhead(context: Context, mono: number): boolean {
-    const since = this.behindSince(context)
+    const since = this.#lacked === undefined ? this.#linkedAt : this.behindSince(context)
     return since !== undefined && mono - since <= LASTING_MS
   }
 

@@ -25,7 +25,7 @@ const underWay: Comparison = { contextsEqual: false, fingerprintsEqual: false, s
 const hash = (bytes: Uint8Array): Uint8Array => createHash('md5').update(bytes).digest()
 
 function newPeer(): Peer {
-  return new Peer('them', {} as Answerer, { nextDigestAt: 0, helloBy: 0 })
+  return new Peer('them', {} as Answerer, { linkedAt: 0, nextDigestAt: 0, helloBy: 0 })
 }
 
 describe('core: a peer', () => {

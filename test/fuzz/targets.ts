@@ -94,7 +94,7 @@ class LinkUse {
     young: () => new Map(),
     mayPull: () => true,
     complete: () => true,
-    vouchesForHearsay: () => true,
+    isCatchingUp: () => false,
     hasBudget: () => true,
     spendBudget: () => undefined,
     violation: () => this.#violations++,

@@ -83,8 +83,8 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     name: 'R5 hearsay',
     what: 'a peer that may lack the successor of a dot vouches that it is dead',
     file: 'links.js',
-    find: `vouchesForHearsay: () => !this.#isCatchingUp()`,
-    replace: `vouchesForHearsay: () => true`,
+    find: `isCatchingUp: () => this.#catchUp.isUnderWay(this.#host.replica.context, this.#host.now().mono)`,
+    replace: `isCatchingUp: () => false`,
   },
   {
     name: 'R5 announced',
@@ -237,6 +237,13 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     file: 'repair/session.js',
     find: ` && this.#compared(dot)`,
     replace: ``,
+  },
+  {
+    name: 'R15 word',
+    what: 'what a peer says is removed is believed although it claims more than is',
+    file: 'repair/session.js',
+    find: `if (!this.#doubted)`,
+    replace: `if (true)`,
   },
   {
     name: 'R16',

@@ -6,7 +6,7 @@ import type { CoreSettings } from '../../src/core/settings.ts'
 import { CALM, SETTINGS } from '../support/fleet.ts'
 import type { Faults } from '../support/fleet.ts'
 import { Run } from './run.ts'
-import type { Action, Op, Scenario, Step } from './scenario.ts'
+import type { Action, Op, Scenario, Step, World } from './scenario.ts'
 
 function scenario(
   seed: number,
@@ -17,6 +17,9 @@ function scenario(
   }: {
     nodes: number
     endMs: number
+    joiners?: number
+    topology?: World['topology']
+    workload?: World['workload']
     faults?: Partial<Faults>
     repair?: Partial<CoreSettings['repair']>
     inlineBytes?: number
@@ -51,6 +54,10 @@ function write(node: number, ...ops: Op[]): Action {
 
 function put(key: number, bytes: number, token?: number): Op {
   return { op: 'put', key, bytes, ttl: 0, ...(token === undefined ? {} : { token }) }
+}
+
+function remove(key: number): Op {
+  return { ...put(key, 0), op: 'delete' }
 }
 
 /** Of the keys from `first` on. */
@@ -187,6 +194,74 @@ const FOUND: [title: string, found: Scenario][] = [
         [13, 554, write(1, blind(1, 70_000))],
         [18, 768, write(0, put(2, 15_000))],
         [19, 805, { do: 'flipContext', node: 1, bit: 50, ms: 298_279 }],
+      ],
+    ),
+  ],
+  [
+    'a pull does not remove what a chain of values may have replaced that is left to gossip (R5)',
+    scenario(
+      735_988,
+      {
+        nodes: 4,
+        endMs: 300,
+        workload: 'put put delete',
+        faults: { linkDelay: [1, 60], gossipDelay: [1, 10_000], commitTime: [0, 5] },
+      },
+      [
+        [5, 120, write(0, put(1, 4))],
+        [6, 120, write(0, put(1, 4))],
+        [7, 120, write(3, put(1, 4))],
+        [10, 155, write(3, remove(1))],
+        [11, 157, write(0, put(1, 4))],
+      ],
+    ),
+  ],
+  [
+    'nor does who claims more of another actor than is believed: that may have written what replaced it (R15)',
+    scenario(
+      792_574,
+      {
+        nodes: 5,
+        joiners: 1,
+        topology: 'ring',
+        endMs: 2_000,
+        workload: 'put put delete',
+        faults: { linkDelay: [1, 5], gossipDelay: [1, 20], commitTime: [0, 5] },
+      },
+      [
+        [10, 5, write(2, put(4, 4))],
+        [13, 8, write(2, remove(4))],
+        [27, 239, { do: 'flipContext', node: 1, bit: 47, ms: 10_451 }],
+        [31, 290, write(1, put(4, 4))],
+        [42, 514, write(2, put(4, 4))],
+      ],
+    ),
+  ],
+  [
+    'nor is a key emptied on the word of a peer that shows what is removed here (R5)',
+    scenario(
+      788_028,
+      {
+        nodes: 6,
+        joiners: 1,
+        topology: 'sparse',
+        endMs: 2_000,
+        workload: 'put put delete',
+        faults: { gossipDelay: [1, 5], commitTime: [0, 2] },
+      },
+      [
+        [0, 0, write(1, put(1, 4))],
+        [14, 5, write(2, put(1, 4))],
+        [15, 5, write(2, remove(1))],
+        [20, 7, write(3, put(1, 4))],
+        [46, 13, write(3, put(1, 4))],
+        [58, 23, write(2, put(1, 4))],
+        [67, 184, write(1, put(1, 4))],
+        [70, 543, write(2, put(1, 4))],
+        [100, 688, write(2, put(1, 4))],
+        [101, 742, { do: 'corrupt', node: 4, chance: 1, only: 'items', ms: 1_309 }],
+        [105, 950, write(3, put(1, 4))],
+        [107, 993, write(4, put(1, 4))],
       ],
     ),
   ],

@@ -45,7 +45,13 @@ import { Facts } from './facts.ts'
 import type { Fact } from './facts.ts'
 import { hash, short, START_WALL_MS, stateOf, summaryOf } from './fleet.ts'
 import type { Fleet, Observer, SimNode } from './fleet.ts'
-import { hasSuccessor, heldAsTold, leftBehind, recordSuccessors } from './fleet-successors.ts'
+import {
+  hasSuccessor,
+  heldAsTold,
+  leftBehind,
+  recordSuccessors,
+  successorsOf,
+} from './fleet-successors.ts'
 
 interface Account {
   context: Map<string, Intervals>
@@ -394,6 +400,8 @@ export class FleetChecks implements Observer {
     if (fact?.item === undefined || node.broken || this.#twins.size > 0) return
     const { replica } = node.live
     if (hasSuccessor(fact, replica.context)) return
+    // What took its place may be gone with the disk that alone had it.
+    if ([...successorsOf(fact)].some((one) => this.#isOfLostDisk(one))) return
     const vanished = replica.siblings(fact.item.key).length === 0
     check(!vanished && !leftBehind(fact, told, this.facts, replica.context), 'survivors', () => {
       return `${node.id} has ${short(fact)} of ${fact.item!.key} removed, and nothing of what replaced it has come (R5)`

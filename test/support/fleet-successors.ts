@@ -80,7 +80,8 @@ export function leftBehind(
   )
 }
 
-function successorsOf(fact: Fact, found = new Set<Fact>()): Set<Fact> {
+/** What took its place, and what took the place of that, as far as it is known. */
+export function successorsOf(fact: Fact, found = new Set<Fact>()): Set<Fact> {
   if (fact.replacedBy === undefined || fact.replacedBy === 'unknown') return found
   for (const next of fact.replacedBy) {
     if (found.has(next)) continue

@@ -32,8 +32,8 @@ export interface AnswererHost {
   /** Whether one more pull may be answered now. */
   mayPull(): boolean
   complete(): boolean
-  /** Whether nothing is known to be missing here that could have taken the place of what is dead by hearsay. */
-  vouchesForHearsay(): boolean
+  /** Whether a peer has, or may have, something that is on its way here. */
+  isCatchingUp(): boolean
   /** Takes up to `bytes` from the budget of this second; false when it is spent. */
   hasBudget(): boolean
   spendBudget(bytes: number): void
@@ -163,7 +163,7 @@ export class Answerer {
   }
 
   #onResolve(wire: LinkBodies['resolve']): void {
-    const answer = answerResolve(this.#host.replica, wire, this.#host.vouchesForHearsay())
+    const answer = answerResolve(this.#host.replica, wire, this.#host.isCatchingUp())
     if (answer === undefined) return this.#host.violation('resolve')
     this.#host.send('resolved', answer)
   }

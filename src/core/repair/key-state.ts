@@ -133,12 +133,17 @@ function refusedWhole(held: Dot[], wire: WireKeyState): KeyState {
   }
 }
 
+export type BareVerdict = 'ask' | 'hold' | 'heard' | 'confirmed'
+
 /** What the asker's own knowledge has to say before something goes. */
 export interface KeyStateJudge {
   /** Whether the answerer knows this sibling: what it knows and does not hold is removed. */
   isDead(dot: Dot): boolean
-  /** Whether these may go although nothing shows it but a context (R13), and `vouched` whether that is the answerer's own word. */
-  mayGo(items: readonly Item[], vouched: (item: Item) => boolean): 'hold' | 'heard' | 'confirmed'
+  /**
+   * Whether these may go although nothing shows it but a context (R13), and `vouched` whether that is the answerer's own word.
+   * `ask`: not by what the answerer said so far.
+   */
+  mayGo(items: readonly Item[], vouched: (item: Item) => boolean): BareVerdict
 }
 
 export interface Applied {
@@ -150,6 +155,8 @@ export interface Applied {
   twins: { kept: Item; lost: Item }[]
   /** Removals of the key are held back. */
   heldBack: boolean
+  /** Removals of the key are to be asked for. */
+  toAsk: boolean
 }
 
 /** Takes the answerer's word for one key into `change`. */
@@ -160,6 +167,7 @@ export function applyKeyState(change: Change, state: KeyState, judge: KeyStateJu
     missing: [],
     twins: [],
     heldBack: false,
+    toAsk: false,
   }
   const fresh = state.items.filter((item) => !change.covers(item.actor, item.counter))
   for (const item of state.items) takeItem(change, item, applied)
@@ -204,11 +212,15 @@ function removeGone(change: Change, gone: readonly Item[], look: Look): void {
     }
   }
   if (bare.length === 0) return
+  // The answerer shows what is removed here, and has yet to learn of it. What replaced these it may have yet to learn of, too (R5).
+  applied.toAsk = state.held.length > 0 && change.siblings(state.key).length === bare.length
+  if (applied.toAsk) return
   const own = new Set(state.removed.map(dotText))
   for (const dot of state.hearsay) own.delete(dotText(dot))
   const verdict = judge.mayGo(bare, (item) => own.has(dotText(item)))
   applied.heldBack = verdict === 'hold'
-  if (verdict === 'hold') return
+  applied.toAsk = verdict === 'ask'
+  if (verdict === 'hold' || verdict === 'ask') return
   applied.itemsRemoved += bare.length
   for (const item of bare) {
     if (verdict === 'heard') drop(change, item)

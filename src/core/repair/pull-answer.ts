@@ -18,6 +18,7 @@ import type { ContextSnapshot } from '../context.ts'
 import * as intervals from '../intervals.ts'
 import type { Intervals } from '../intervals.ts'
 import { dotText, Item } from '../item.ts'
+import type { Dot } from '../item.ts'
 import type { Removal } from '../removal-log.ts'
 import { intervalsIn } from '../replica.ts'
 import type { ContextPart, Replica } from '../replica.ts'
@@ -46,9 +47,9 @@ export class PullAnswer {
   readonly #replica: Replica
   readonly #scope: PullScope
   readonly #open = new Map<ActorId, Intervals>()
-  readonly #todo: DotRange[] = []
-  /** Of the dots to tell of, those that were removed since the request came. */
-  readonly #removed = new Map<ActorId, Intervals>()
+  #todo: DotRange[] = []
+  /** Of the dots to tell of, those that were removed since the latest chunk. */
+  #removed: Dot[] = []
   #credit: number
 
   constructor(
@@ -104,18 +105,15 @@ export class PullAnswer {
   /** Items were removed here since the request came. */
   removed(items: Iterable<Item>): void {
     for (const { actor, counter } of items) {
-      if (!this.#open.has(actor)) continue
-      const set = this.#removed.get(actor) ?? intervals.EMPTY
-      this.#removed.set(actor, intervals.addRange(set, counter, counter))
+      if (this.#open.has(actor)) this.#removed.push({ actor, counter })
     }
   }
 
   nextChunk(): Chunk {
+    this.#leaveOutRemoved()
     const chunk = new ChunkBuilder(this.#replica, (item) => this.#lacks(item))
     while (this.#todo.length > 0 && !chunk.full) {
-      const range = this.#takeRange()
-      if (range === undefined) continue
-      const rest = chunk.addRange(range)
+      const rest = chunk.addRange(this.#todo.pop()!)
       if (rest !== undefined) {
         this.#todo.push(rest)
         break
@@ -124,12 +122,18 @@ export class PullAnswer {
     return chunk.build(this.session)
   }
 
-  /** The next range up to a dot that is left out, if it has any of those. */
-  #takeRange(): DotRange | undefined {
-    const { actor, from, to } = this.#todo.pop()!
-    const rest = intervals.subtract([from, to], intervalsIn(this.#removed, actor))
-    if (rest.length > 2) this.#todo.push({ actor, from: rest[2]!, to })
-    return rest.length === 0 ? undefined : { actor, from: rest[0]!, to: rest[1]! }
+  #leaveOutRemoved(): void {
+    if (this.#removed.length === 0) return
+    const removed = setsOf(this.#removed)
+    this.#removed = []
+    const todo: DotRange[] = []
+    for (const { actor, from, to } of this.#todo) {
+      const rest = intervals.subtract([from, to], intervalsIn(removed, actor))
+      for (let i = rest.length - 2; i >= 0; i -= 2) {
+        todo.push({ actor, from: rest[i]!, to: rest[i + 1]! })
+      }
+    }
+    this.#todo = todo
   }
 
   /** Whether the asker said that it lacks this item. Of actors out of scope it said nothing: they are not sent. */
@@ -146,6 +150,20 @@ function* actorsInScope(
 ): Generator<readonly [ActorId, Intervals]> {
   if (buckets === undefined) yield* context
   else for (const bucket of buckets) yield* context.bucket(bucket)
+}
+
+function setsOf(dots: readonly Dot[]): Map<ActorId, Intervals> {
+  const counters = new Map<ActorId, number[]>()
+  for (const { actor, counter } of dots) {
+    const list = counters.get(actor)
+    if (list === undefined) counters.set(actor, [counter])
+    else list.push(counter)
+  }
+  const sets = new Map<ActorId, Intervals>()
+  for (const [actor, list] of counters) {
+    sets.set(actor, intervals.fromAscending(list.sort((a, b) => a - b)))
+  }
+  return sets
 }
 
 interface NamedKey extends KeyStateParts {

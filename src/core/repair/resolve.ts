@@ -10,9 +10,10 @@
  * its own if that is it, under whatever key it has it, and else comes for the asker's when it compares. It does so as well
  * where it let another content go than the asker has (`dropped.ts`).
  *
- * A replica that was told that a dot is dead, holds nothing of its key, and lacks something that a peer has, may lack the very
- * value that took its place: whoever removed the dot on its word would show nothing instead (R5). It names such dots as hearsay,
- * and not as removed.
+ * A replica that lacks something that a peer has may lack the very value that took the place of a dot that is dead here: it was
+ * told that the dot is dead, or that what it knew to have taken its place is. Whoever removed the dot on its word would show
+ * nothing instead (R5). So while it catches up it calls removed what a delete in its log removed, or what it knows by itself to
+ * have another value in its place; other dots it names as hearsay, and not as removed.
  */
 import { toBinary, fromBinary } from '../bytes.ts'
 import { dotText, HASH_PREFIX_BYTES, hashPrefix, KEY_BYTES_MAX } from '../item.ts'
@@ -46,18 +47,18 @@ export function encodeResolve(
 
 /**
  * `undefined` when the request is malformed.
- * @param vouchesForHearsay whether dots that are dead here by a peer's word alone may be called removed
+ * @param isCatchingUp whether a peer is known to have something that is on its way here
  */
 export function answerResolve(
   replica: Replica,
   wire: Resolve,
-  vouchesForHearsay: boolean,
+  isCatchingUp: boolean,
 ): Resolved | undefined {
   const actors = decodeActors(wire.actors)
   const unknown = actors && decodeDots(wire.unknown, actors)
   if (actors === undefined || unknown === undefined) return undefined
   if (wire.keys.length + unknown.length > 2 * CANDIDATES_MAX) return undefined
-  const answer = new AnswerBuilder(replica, vouchesForHearsay)
+  const answer = new AnswerBuilder(replica, isCatchingUp)
   for (const { key, dots, hashes } of wire.keys) {
     const theirs = decodeTheirs(dots, hashes, actors)
     if (theirs === undefined) return undefined
@@ -91,16 +92,16 @@ function decodeTheirs(
 
 class AnswerBuilder {
   readonly #replica: Replica
-  readonly #vouchesForHearsay: boolean
+  readonly #isCatchingUp: boolean
   readonly #table = new ActorTable()
   readonly #keys: WireKeyState[] = []
   #bytes = 0
   #answered = 0
   #wanted = 0
 
-  constructor(replica: Replica, vouchesForHearsay: boolean) {
+  constructor(replica: Replica, isCatchingUp: boolean) {
     this.#replica = replica
-    this.#vouchesForHearsay = vouchesForHearsay
+    this.#isCatchingUp = isCatchingUp
   }
 
   get full(): boolean {
@@ -129,11 +130,15 @@ class AnswerBuilder {
         continue
       }
       const mutation = this.#replica.removals.of(dot)
-      const isHearsay = mutation === undefined && this.#replica.hearsay.has(dot.actor, dot.counter)
-      if (isHearsay) hearsay.push(dot)
-      if (isHearsay && held.length === 0 && !this.#vouchesForHearsay) continue
-      removed.push(dot)
-      if (mutation !== undefined) proofs.push({ mutation, removed: dot })
+      if (mutation !== undefined) {
+        removed.push(dot)
+        proofs.push({ mutation, removed: dot })
+        continue
+      }
+      const isHearsay = this.#replica.hearsay.has(dot.actor, dot.counter)
+      const isOpen = this.#isCatchingUp && isHearsay && held.length === 0
+      if (isHearsay || isOpen) hearsay.push(dot)
+      if (!isOpen) removed.push(dot)
     }
     const known = new Set(theirs.map(dotText))
     const items = this.#thoseThatFit(held.filter((item) => !known.has(dotText(item))))

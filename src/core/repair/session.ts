@@ -36,7 +36,7 @@ import type { Work } from '../work.ts'
 import { compareDigests, decodeDigest, encodeDigest, makeDigest, scopeOf } from './digest.ts'
 import type { Comparison, Digest, Self } from './digest.ts'
 import { applyKeyState, decodeKeyState } from './key-state.ts'
-import type { KeyState, KeyStateJudge } from './key-state.ts'
+import type { BareVerdict, KeyState, KeyStateJudge } from './key-state.ts'
 import { PullAsk } from './pull-ask.ts'
 import {
   decodeRangeClaims,
@@ -165,6 +165,8 @@ export class RepairSession {
   /** The range step has looked through everything, and nothing that it named was left open. */
   #comparedAll = false
   #leftOpen = false
+  /** The peer claims more of some actor than is believed (R15). */
+  #doubted = false
   readonly #twins: { kept: Item; lost: Item }[] = []
 
   constructor(host: SessionHost, options: SessionOptions, now: Now) {
@@ -329,7 +331,8 @@ export class RepairSession {
     this.brought = true
     const missing = new Set<string>()
     for (const state of states) {
-      for (const dot of this.#takeKey(change, state, isDead)) missing.add(dotText(dot))
+      const left = this.#takeKey(change, state, { isDead, mayGo: () => 'ask' })
+      for (const dot of left) missing.add(dotText(dot))
     }
     const proved = provedIn(states)
     for (const range of ranges) {
@@ -344,17 +347,17 @@ export class RepairSession {
   }
 
   /** Dots of the key whose items did not come. */
-  #takeKey(change: Change, state: KeyState, isSaidDead: KeyStateJudge['isDead']): Dot[] {
+  #takeKey(change: Change, state: KeyState, judge: KeyStateJudge): Dot[] {
     const isDead = (dot: Dot): boolean => {
-      if (!isSaidDead(dot)) return false
+      if (!judge.isDead(dot)) return false
       const believes = this.#believes(change, dot.actor)
       if (!believes) this.#leftOpen = true
       return believes
     }
-    const mayGo: KeyStateJudge['mayGo'] = (items, vouched) => this.#host.mayGo(items, vouched)
-    const applied = applyKeyState(change, state, { isDead, mayGo })
+    const applied = applyKeyState(change, state, { ...judge, isDead })
     this.#twins.push(...applied.twins)
     if (applied.heldBack) this.heldBack = true
+    if (applied.toAsk) this.#candidates.keys.add(state.key)
     this.#receipt.itemsReceived += applied.itemsAdded
     this.#receipt.itemsRemoved += applied.itemsRemoved
     if (applied.itemsAdded + applied.itemsRemoved > 0) this.#keys.add(state.key)
@@ -376,7 +379,16 @@ export class RepairSession {
   #believes(change: Change, actor: ActorId): boolean {
     const to = this.#claimed.get(actor) ?? 0
     if (to === 0) return true
-    return this.#host.believed({ actor, from: to, to }, change.head(actor)) !== undefined
+    const believes = this.#host.believed({ actor, from: to, to }, change.head(actor)) !== undefined
+    if (!believes) this.#doubted = true
+    return believes
+  }
+
+  /** What has taken the place of these may be of an actor of which the peer claims more than is believed. */
+  #mayGo(items: readonly Item[], vouched: (item: Item) => boolean): BareVerdict {
+    if (!this.#doubted) return this.#host.mayGo(items, vouched)
+    this.#leftOpen = true
+    return 'ask'
   }
 
   #onPullEnd(complete: boolean): void {
@@ -478,7 +490,10 @@ export class RepairSession {
       for (const state of states) {
         const removed = new Set(state.removed.map(dotText))
         if (state.hearsay.some((dot) => !removed.has(dotText(dot)))) this.#leftOpen = true
-        this.#takeKey(change, state, (dot) => removed.has(dotText(dot)) && this.#compared(dot))
+        this.#takeKey(change, state, {
+          isDead: (dot) => removed.has(dotText(dot)) && this.#compared(dot),
+          mayGo: (items, vouched) => this.#mayGo(items, vouched),
+        })
       }
       // A key that stayed unresolved is left to the next session: asking again would bring the same.
       for (const key of this.#candidates.keys) {
