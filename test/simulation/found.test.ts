@@ -247,7 +247,7 @@ const FOUND: [title: string, found: Scenario][] = [
         topology: 'sparse',
         endMs: 2_000,
         workload: 'put put delete',
-        faults: { gossipDelay: [1, 5], commitTime: [0, 2] },
+        faults: { linkDelay: [1, 1], gossipDelay: [1, 5], commitTime: [0, 2] },
       },
       [
         [0, 0, write(1, put(1, 4))],
