@@ -128,7 +128,7 @@ export class Change {
     this.#insert(other)
   }
 
-  /** Removes a held item because a peer knows its dot and does not hold it under its key. */
+  /** Removes a held item though no mutation is known that did: another content of its dot is still told from it. */
   drop(item: Item): void {
     this.remove(item)
     this.#dropped.add(item)

@@ -1,7 +1,8 @@
 /**
- * Items that were let go lately because a peer knows their dot and does not hold it under their key. Where it holds another
- * content of the dot under another key, neither side sees the other's in the list of one key, and both contents would go
- * without a word. With what was let go still at hand, that shows as soon as the other content does (R14).
+ * Items that were let go lately because they had expired, or because a peer knows their dot and does not hold it under their
+ * key. Where it holds another content of the dot under another key, neither side sees the other's in the list of one key, and
+ * what was let go here would be called removed there without a word. With it still at hand, that shows as soon as the other
+ * content does (R14).
  */
 import { dotText, hashPrefix } from './item.ts'
 import type { Dot, Item } from './item.ts'

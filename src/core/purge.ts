@@ -56,7 +56,7 @@ export class Purge {
         for (const item of due) {
           const ripe = item.expiry + this.#settings.skew + this.#settings.grace < now.wall
           invariant(ripe, 'R12', 'an item is purged before its time')
-          if (change.held(item.actor, item.counter) === item) change.remove(item)
+          if (change.held(item.actor, item.counter) === item) change.drop(item)
         }
       },
       done: () => undefined,

@@ -265,6 +265,22 @@ const FOUND: [title: string, found: Scenario][] = [
       ],
     ),
   ],
+  [
+    'nor is the content of a dot called removed where another one of it has expired (R14)',
+    scenario(
+      754_533,
+      {
+        nodes: 2,
+        endMs: 240_000,
+        workload: 'leases',
+        faults: { linkCut: 0.2, gossipDelay: [1, 20], commitTime: [0, 5] },
+      },
+      [
+        [3, 2, write(0, { ...put(2, 4), ttl: 32_539 })],
+        [5, 34_793, { do: 'putBack', node: 0, downMs: 500 }],
+      ],
+    ),
+  ],
 ]
 
 describe('found by the simulator', function () {

@@ -30,7 +30,7 @@ import { toBinary } from '../../src/core/bytes.ts'
 import type { CoreEffect, CoreEvent } from '../../src/core/events.ts'
 import * as intervals from '../../src/core/intervals.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
-import { decodeItem } from '../../src/core/item.ts'
+import { decodeItem, hashPrefix } from '../../src/core/item.ts'
 import type { Dot, Item } from '../../src/core/item.ts'
 import type { RawBatch } from '../../src/core/records.ts'
 import { boundAt } from '../../src/core/replica.ts'
@@ -59,6 +59,8 @@ interface Account {
   underWay: BatchAccount | undefined
   /** What peers say to hold of a key, since the commit under way began: the next one has it. */
   told: Dot[][]
+  /** Dots with two contents of which it held one when it was stopped. */
+  conflicts: Fact[]
   committed: BatchAccount | undefined
   /** Batches that a crash may still take away, the oldest first. */
   undurable: BatchAccount[]
@@ -193,11 +195,32 @@ export class FleetChecks implements Observer {
     }
     account.context = new Map(replica.context)
     account.summaries = new Map([[batch, summary]])
+    this.#forgetConflicts(node)
   }
 
   stopped(node: SimNode): void {
-    this.#account(node).pending.clear()
-    this.#account(node).told = []
+    const account = this.#account(node)
+    account.pending.clear()
+    account.told = []
+    account.conflicts = [...this.#conflicts].filter((fact) => isHeld(node, fact))
+  }
+
+  /** What a crash took from a disk is no content any more: where that leaves one, there is nothing to tell. */
+  #forgetConflicts(node: SimNode): void {
+    for (const fact of this.#account(node).conflicts.splice(0)) {
+      if (isHeld(node, fact)) continue
+      const contents = new Set(this.#fleet.nodes.map((one) => this.#contentAt(one, fact)))
+      contents.delete(undefined)
+      if (contents.size < 2) this.#conflicts.delete(fact)
+    }
+  }
+
+  /** Of a node that does not run nobody can say which content it is. */
+  #contentAt(node: SimNode, fact: Fact): string | undefined {
+    const item = node.engine?.replica.held(fact.actor, fact.counter)
+    if (item !== undefined) return hashPrefix(item)
+    const isUnknown = node.engine === undefined && this.#account(node).conflicts.includes(fact)
+    return isUnknown ? node.id : undefined
   }
 
   before(node: SimNode, event: CoreEvent): void {
@@ -656,6 +679,7 @@ export class FleetChecks implements Observer {
         pending: new Map(),
         underWay: undefined,
         told: [],
+        conflicts: [],
         committed: undefined,
         undurable: [],
         damaged: false,
@@ -698,6 +722,10 @@ class PendingWrites {
 }
 
 /** Whether a node has another content of the dot. */
+function isHeld({ engine }: SimNode, { actor, counter }: Dot): boolean {
+  return engine?.replica.held(actor, counter) !== undefined
+}
+
 function holdsOther({ engine }: SimNode, { actor, counter, envelope }: StoredItem): boolean {
   const held = engine?.replica.held(actor, counter)
   return held !== undefined && Buffer.compare(held.envelope, envelope) !== 0
