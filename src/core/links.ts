@@ -21,6 +21,7 @@ import { decodeDigest, encodeDigest, makeDigest } from './repair/digest.ts'
 import type { Digest, Self } from './repair/digest.ts'
 import { emptyReceipt, RepairSession } from './repair/session.ts'
 import type { Receipt, SessionHost } from './repair/session.ts'
+import { Turns } from './repair/turns.ts'
 import type { ContextPart, Replica } from './replica.ts'
 import { RollbackWatch } from './rollback.ts'
 import type { EngineOptions, Now } from './settings.ts'
@@ -80,7 +81,7 @@ export class Links {
   readonly #nonces = new Nonces()
   readonly #neighbours = new NeighbourWatch(this.peers)
   readonly #catchUp = new CatchUp(this.peers)
-  readonly #budget: Budget
+  readonly #turns: Turns
   readonly #gaps: GapWatch
   #nextSession = 1
 
@@ -102,7 +103,8 @@ export class Links {
       },
     })
     this.#nonce = host.options.random.bytes(NONCE_BYTES)
-    this.#budget = new Budget(host.options.settings.repair, host.now().mono)
+    const budget = new Budget(host.options.settings.repair, host.now().mono)
+    this.#turns = new Turns(budget, () => this.#answerers())
     this.#gaps = new GapWatch(host.replica.context, host.options.settings.repair.gapDelay)
   }
 
@@ -203,7 +205,6 @@ export class Links {
         continue
       }
       if (now.mono >= peer.answerer.expiresAt) peer.answerer.expire()
-      peer.answerer.pump()
       if (peer.session !== undefined) {
         if (now.mono - peer.session.progressAt >= sessionTimeout) {
           peer.session.fail('no progress', now)
@@ -212,6 +213,7 @@ export class Links {
         this.#ask(peer, false)
       }
     }
+    this.#turns.serve(now.mono)
     this.questions.tick()
     if (this.#gaps.due(now.mono)) this.#askForGaps(now)
     if (now.mono >= this.#neighbours.tellAt) this.#tellNeighbours()
@@ -228,7 +230,8 @@ export class Links {
 
   deadline(): number {
     const gaps = this.#gaps.deadline(this.#host.now().mono)
-    let deadline = Math.min(gaps, this.#neighbours.tellAt, this.questions.deadline())
+    const others = Math.min(this.questions.deadline(), this.#turns.dueAt())
+    let deadline = Math.min(gaps, this.#neighbours.tellAt, others)
     for (const peer of this.peers.values()) {
       if (peer.hello === undefined) {
         deadline = Math.min(deadline, peer.helloBy)
@@ -239,7 +242,7 @@ export class Links {
         peer.session === undefined ? peer.nextDigestAt : peer.session.progressAt + sessionTimeout
       deadline = Math.min(deadline, at)
       if (peer.answerer.pulling) {
-        deadline = Math.min(deadline, this.#budget.refilledAt(), peer.answerer.expiresAt)
+        deadline = Math.min(deadline, peer.answerer.expiresAt)
       }
     }
     return deadline
@@ -380,6 +383,7 @@ export class Links {
         if (complete) completeness.accept(peer.id)
         completeness.check(replica.context, mono)
       },
+      rangesBegin: () => peer.rangesBegin(this.#host.now().mono),
       itemsRefused: (count) => this.#host.count('itemsRefused', count),
       twin: (kept, lost) => trust.twin(peer.id, kept, lost),
       mayGo: (items, vouched) => trust.mayGo({ peer: peer.id, items, vouched }),
@@ -551,13 +555,16 @@ export class Links {
       complete: () => this.#host.complete(),
       isCatchingUp: () =>
         this.#catchUp.isUnderWay(this.#host.replica.context, this.#host.now().mono),
-      hasBudget: () => this.#budget.has(this.#host.now().mono),
-      spendBudget: (bytes) => this.#budget.spend(bytes),
+      serve: () => this.#turns.serve(this.#host.now().mono),
       violation: (what) => {
         const peer = peerOf()
         if (peer !== undefined) this.#violation(peer, `a malformed ${what}`)
       },
     })
+  }
+
+  *#answerers(): Generator<Answerer> {
+    for (const peer of this.peers.values()) yield peer.answerer
   }
 
   #pullsUnderWay(): number {

@@ -28,7 +28,7 @@ export type ProofOutcome =
   | 'link-lost'
 
 /** A difference that lasts this long is looked into, and no longer waited for, whatever else goes on. */
-const LASTING_MS = 2 * 60_000
+export const LASTING_MS = 2 * 60_000
 /** The range step towards one peer runs at most this often. */
 const RANGES_EVERY_MS = 3_000
 /** The same while it only brings what is held back. */
@@ -136,8 +136,12 @@ export class Peer {
     if (this.#settledDiffers < 2 && !lasting) return 'none'
     const every = this.heldBack ? RANGES_EVERY_WHEN_HELD_BACK_MS : RANGES_EVERY_MS
     if (now.mono - this.#rangesAt < every) return 'none'
-    this.#rangesAt = now.mono
     return contextsEqual || lasting ? 'all' : 'settled'
+  }
+
+  /** The range step begins: a session that was put off before it took nobody's turn. */
+  rangesBegin(mono: number): void {
+    this.#rangesAt = mono
   }
 
   /** The peer told its context, and this is what was missing here. */

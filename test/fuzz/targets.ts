@@ -95,8 +95,9 @@ class LinkUse {
     mayPull: () => true,
     complete: () => true,
     isCatchingUp: () => false,
-    hasBudget: () => true,
-    spendBudget: () => undefined,
+    serve: () => {
+      while (this.#answerer.waits) this.#answerer.sendChunk()
+    },
     violation: () => this.#violations++,
   })
 

@@ -2,6 +2,7 @@
  * Runs a scenario: safety while its faults last; then everything heals, and agreement must come within a stated number of
  * repair intervals and bytes, and last.
  */
+import { LASTING_MS } from '../../src/core/peer.ts'
 import { toBinary } from '../../src/core/bytes.ts'
 import { Change } from '../../src/core/change.ts'
 import type { Dot } from '../../src/core/item.ts'
@@ -389,10 +390,12 @@ export class Run {
     fleet.heal()
     const poison = fleet.poisonedKey
     if (poison !== undefined) {
-      this.#await('poison', heldFor, () => differenceBeside(poison, fleet, checks))
+      // Contexts stay different, so what is stamped ahead of time is only looked through when that has lasted.
+      const lastsFor = heldFor + LASTING_MS
+      this.#await('poison', lastsFor, () => differenceBeside(poison, checks))
       fleet.poisonedKey = undefined
     }
-    const cost = new RepairCostWatch(fleet, checks.facts)
+    const cost = new RepairCostWatch(fleet, checks)
     this.#await('agreement', heldFor, () => checks.difference())
     cost.check()
     checks.settle()

@@ -100,9 +100,10 @@ export class FleetChecks implements Observer {
   readonly #lostDisks = new Set<SimNode>()
   /** Actors whose dots were given out twice. */
   readonly #twins = new Set<string>()
-  /** Those that got two contents; whether somebody has said so. */
+  /** Those that got two contents. */
   readonly #conflicts = new Set<Fact>()
-  #conflictTold = false
+  /** Dots of which somebody has said so, and nodes that said so of all of theirs. */
+  readonly #conflictsTold = new Set<string | SimNode>()
   /** Items that a replica forgot, by dot. */
   readonly #forgotten = new Map<string, Forgotten>()
 
@@ -236,12 +237,12 @@ export class FleetChecks implements Observer {
       if (effect.type === 'commit') this.#onCommit(node, effect.batch)
       else if (effect.type === 'publish') this.#onPublish(effect.bytes)
       else if (effect.type === 'send') this.#onSend(node, effect.bytes)
-      else if (effect.type === 'twin') this.#conflictTold = true
+      else if (effect.type === 'twin') this.#conflictsTold.add(textOf(effect.kept))
       else if (effect.type === 'log') {
         const { code } = effect.fields ?? {}
         // Who gave out dots twice, and hears of the first time, says so of all of them.
         const told = effect.message === 'actor retired' || code === 'STORE_ROLLED_BACK'
-        if (told) this.#conflictTold = true
+        if (told) this.#conflictsTold.add(node)
       } else if (effect.type === 'written') {
         const mutations = this.#account(node).pending.get(effect.id) ?? []
         this.#account(node).pending.delete(effect.id)
@@ -608,7 +609,7 @@ export class FleetChecks implements Observer {
     }
     for (const fact of this.facts.all()) this.#checkEnd(fact, first, nowWall)
     // Where all contents were superseded before two of them met, nobody could notice.
-    const silent = [...this.#conflicts].find((fact) => !fact.dead && !this.#conflictTold)
+    const silent = [...this.#conflicts].find((fact) => !fact.dead && !this.#isTold(fact))
     check(silent === undefined, 'alarm', () => {
       return `${short(silent!)} has two contents, and nobody has said so`
     })
@@ -659,6 +660,12 @@ export class FleetChecks implements Observer {
     if (replica.held(fact.actor, fact.counter) !== undefined) return
     const expired = item.expiry > 0 && item.expiry < nowWall
     check(expired, 'no loss', () => `${node.id} lost ${short(item)} of ${item.key}`)
+  }
+
+  #isTold(fact: Fact): boolean {
+    const origin = this.#originOf(fact.actor)
+    const byOrigin = origin !== undefined && this.#conflictsTold.has(origin)
+    return byOrigin || this.#conflictsTold.has(textOf(fact))
   }
 
   /** Lost with the disk that alone had it, and so nowhere. */

@@ -4,16 +4,12 @@
  */
 import * as intervals from '../../src/core/intervals.ts'
 import type { FleetChecks } from './fleet-checks.ts'
-import type { Fleet, SimNode } from './fleet.ts'
+import type { SimNode } from './fleet.ts'
 import { short } from './fleet.ts'
 
 /** What of one replica another lacks, beside the key; undefined when there is nothing. */
-export function differenceBeside(
-  key: string,
-  fleet: Fleet,
-  checks: FleetChecks,
-): string | undefined {
-  const members = fleet.nodes.filter((node) => node.run > 0 && !node.gone)
+export function differenceBeside(key: string, checks: FleetChecks): string | undefined {
+  const { members } = checks
   const busy = members.find((node) => !node.awake || !node.live.idle)
   if (busy !== undefined) return `${busy.id} does not run, or has work left`
   for (const one of members) {

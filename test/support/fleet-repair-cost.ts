@@ -5,8 +5,9 @@
  * committed again. Beside that, each link costs some in each repair interval: digests, and where they differ the contexts.
  * So a repair that sends what the asker has told that it has, or searches on where nothing differs, is beyond the bound.
  *
- * Where removals are held back (R13), the peers differ for as long, and each range step names what it is about again: to who
- * has forgotten what it held it sends the items, as much as an answer may have.
+ * An answer to what the range step found brings items of the key also where the asker has seen them removed, or has another
+ * content of their dots: once each way for each link, as much as an answer may have. Where removals are held back (R13), the
+ * peers differ for as long, and each range step asks the same again.
  *
  * A replica that begins anew meanwhile (its store failed, and what was not synced is gone) lacks things once more.
  */
@@ -14,7 +15,7 @@ import type { Context } from '../../src/core/context.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
 import * as intervals from '../../src/core/intervals.ts'
 import { check } from './check-failure.ts'
-import type { Facts } from './facts.ts'
+import type { FleetChecks } from './fleet-checks.ts'
 import type { Fleet, Observer, SimNode } from './fleet.ts'
 
 /** How often what is lacking may be sent: sessions break off, and two peers may begin to bring the same. */
@@ -29,24 +30,20 @@ const INTERVAL_BYTES = 240
 
 export class RepairCostWatch implements Observer {
   readonly #fleet: Fleet
-  readonly #facts: Facts
+  readonly #checks: FleetChecks
   readonly #since: number
   readonly #bytesBefore: number
   /** What each replica had seen when it began to catch up. */
   readonly #seen: ReadonlyMap<string, Intervals>[] = []
 
   /** From now on. */
-  constructor(fleet: Fleet, facts: Facts) {
+  constructor(fleet: Fleet, checks: FleetChecks) {
     this.#fleet = fleet
-    this.#facts = facts
+    this.#checks = checks
     this.#since = fleet.time
     this.#bytesBefore = fleet.network.bytes
-    for (const node of this.#members) this.#keep(node)
+    for (const node of checks.members) this.#keep(node)
     fleet.observers.push(this)
-  }
-
-  get #members(): SimNode[] {
-    return this.#fleet.nodes.filter((node) => node.run > 0 && !node.gone)
   }
 
   started(node: SimNode): void {
@@ -65,7 +62,7 @@ export class RepairCostWatch implements Observer {
     const lacking = this.#lackingBytes()
     const perLink = LINK_BYTES + INTERVAL_BYTES * this.#longestContext()
     const links = this.#links()
-    const bound = TIMES_MAX * lacking + links * (rounds * perLink + this.#heldBackBytes())
+    const bound = TIMES_MAX * lacking + links * (rounds * perLink + this.#answerBytes())
     check(sent <= bound, 'repair bytes', () => {
       return `${sent} bytes to agree, where replicas lacked ${lacking}; at most ${bound} are needed`
     })
@@ -74,7 +71,7 @@ export class RepairCostWatch implements Observer {
   /** Of all items up to now, also those that were written since, once for each replica that lacked them. */
   #lackingBytes(): number {
     let bytes = 0
-    for (const { actor, counter, item } of this.#facts.all()) {
+    for (const { actor, counter, item } of this.#checks.facts.all()) {
       if (item === undefined) continue
       for (const seen of this.#seen) {
         const covered = intervals.covers(seen.get(actor) ?? intervals.EMPTY, counter)
@@ -85,24 +82,25 @@ export class RepairCostWatch implements Observer {
   }
 
   /** For each link. */
-  #heldBackBytes(): number {
-    const holds = this.#members.some(({ live }) => (live.counters()['removalsHeldBack'] ?? 0) > 0)
-    if (!holds) return 0
-    let held = 0
-    for (const { item } of this.#facts.all()) held += item?.envelopeBytes ?? 0
-    const steps = 1 + (this.#fleet.time - this.#since) / RANGES_EVERY_MS
-    return 2 * steps * Math.min(held, ANSWER_BYTES)
+  #answerBytes(): number {
+    const { members, itemBytes } = this.#checks
+    const holds = members.some(({ live }) => (live.counters()['removalsHeldBack'] ?? 0) > 0)
+    const steps = holds ? 1 + (this.#fleet.time - this.#since) / RANGES_EVERY_MS : 1
+    return 2 * steps * Math.min(itemBytes, ANSWER_BYTES)
   }
 
   #links(): number {
-    const members = this.#members
+    const { members } = this.#checks
     const linksTo = (a: SimNode): SimNode[] =>
       members.filter((b) => a.index < b.index && this.#fleet.mayLink(a, b))
     return members.reduce((count, a) => count + linksTo(a).length, 0)
   }
 
   #longestContext(): number {
-    return Math.max(0, ...this.#members.map(({ live }) => countIntervals(live.replica.context)))
+    return Math.max(
+      0,
+      ...this.#checks.members.map(({ live }) => countIntervals(live.replica.context)),
+    )
   }
 }
 

@@ -34,9 +34,8 @@ export interface AnswererHost {
   complete(): boolean
   /** Whether a peer has, or may have, something that is on its way here. */
   isCatchingUp(): boolean
-  /** Takes up to `bytes` from the budget of this second; false when it is spent. */
-  hasBudget(): boolean
-  spendBudget(bytes: number): void
+  /** Whoever waits may be served: `Turns`. */
+  serve(): void
   violation(what: string): void
 }
 
@@ -44,6 +43,8 @@ export class Answerer {
   readonly #host: AnswererHost
   #pull: PullAnswer | undefined
   #progressAt = 0
+  /** Place in the order in which askers were served; 0 when it was not. */
+  servedAs = 0
 
   constructor(host: AnswererHost) {
     this.#host = host
@@ -83,17 +84,23 @@ export class Answerer {
     this.#pull?.removed(items)
   }
 
-  /** Sends as many chunks as credit and budget allow. */
-  pump(): void {
+  /** Whether there is something to send, and the asker has room for it. */
+  get waits(): boolean {
+    return this.#pull !== undefined && !this.#pull.done && this.#pull.ready
+  }
+
+  /** Sends the next chunk to an asker that waits; its bytes. */
+  sendChunk(): number {
+    const pull = this.#pull!
+    const bytes = this.#host.send('chunk', pull.nextChunk())
+    pull.spend(bytes)
+    this.#endIfDone()
+    return bytes
+  }
+
+  #endIfDone(): void {
     const pull = this.#pull
-    if (pull === undefined) return
-    // The budget is looked at first: looking is what fills it again, and a deadline waits for that.
-    while (this.#host.hasBudget() && !pull.done && pull.ready) {
-      const bytes = this.#host.send('chunk', pull.nextChunk())
-      pull.spend(bytes)
-      this.#host.spendBudget(bytes)
-    }
-    if (!pull.done) return
+    if (pull?.done !== true) return
     this.#pull = undefined
     this.#host.send('pullEnd', { session: pull.session, complete: this.#host.complete() })
   }
@@ -125,7 +132,8 @@ export class Answerer {
     const scope = { theirs, buckets }
     this.#pull = new PullAnswer(replica, wire.session, scope, young, this.#host.windowBytes)
     this.#host.send('pullOpen', this.#pull.opening())
-    this.pump()
+    this.#endIfDone()
+    this.#host.serve()
   }
 
   #sendBuckets(wire: PullRequest): void {
@@ -152,7 +160,7 @@ export class Answerer {
   #onCredit(wire: LinkBodies['credit']): void {
     if (this.#pull?.session !== wire.session) return
     this.#pull.addCredit(wire.bytes)
-    this.pump()
+    this.#host.serve()
   }
 
   #onRanges(wire: LinkBodies['rangesAsk']): void {

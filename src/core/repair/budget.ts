@@ -32,9 +32,9 @@ export class Budget {
     this.#bytes = Math.max(this.#bytes - bytes, -this.#debtMax)
   }
 
-  /** Monotonic time at which there is something to spend again; infinite while there is. */
-  refilledAt(): number {
-    if (this.#bytes > 0) return Infinity
+  /** Monotonic time at which there is something to spend, or was when last asked. */
+  readyAt(): number {
+    if (this.#bytes > 0) return this.#at
     return this.#at + Math.ceil((-this.#bytes / this.#perSecond) * 1000) + 1
   }
 }

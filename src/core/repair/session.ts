@@ -99,6 +99,7 @@ export interface SessionHost {
   /** The answerer's whole context was told: what of it is missing here, and whether the answerer is complete. */
   missing(part: Map<ActorId, Intervals>, wholeContext: boolean): void
   pulled(complete: boolean): void
+  rangesBegin(): void
   itemsRefused(count: number): void
   /** Of two contents of one dot the first is kept now, the second no more. */
   twin(kept: Item, lost: Item): void
@@ -424,6 +425,7 @@ export class RepairSession {
   // Ranges.
 
   #startRanges(): void {
+    this.#host.rangesBegin()
     const scope = scopeOf(this.#scopeClock)
     const ranges: Range[] = [{ lower: boundAt(0, 0), upper: scope.settledEnd }]
     if (this.#plan.ranges === 'all') {

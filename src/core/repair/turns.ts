@@ -1,0 +1,48 @@
+/**
+ * Who of those that pull from this replica is sent the next chunk: whoever was served the longest ago. With the first one that
+ * asks, one peer that asks again and again would have the whole budget, and those behind it nothing, ever (R16).
+ *
+ * One call sends a bounded part, so that whoever reads or writes here meanwhile does not wait for a window to be filled.
+ */
+import type { Answerer } from './answerer.ts'
+import type { Budget } from './budget.ts'
+
+/** A call ends with the chunk that crosses this. */
+const CALL_BYTES = 128 * 1024
+
+export class Turns {
+  readonly #budget: Budget
+  readonly #answerers: () => Iterable<Answerer>
+  #served = 0
+
+  constructor(budget: Budget, answerers: () => Iterable<Answerer>) {
+    this.#budget = budget
+    this.#answerers = answerers
+  }
+
+  serve(mono: number): void {
+    let bytes = 0
+    while (bytes < CALL_BYTES && this.#budget.has(mono)) {
+      const next = this.#next()
+      if (next === undefined) return
+      next.servedAs = ++this.#served
+      const sent = next.sendChunk()
+      this.#budget.spend(sent)
+      bytes += sent
+    }
+  }
+
+  /** Monotonic time at which somebody can be served; infinite while nobody waits. */
+  dueAt(): number {
+    return this.#next() === undefined ? Infinity : this.#budget.readyAt()
+  }
+
+  #next(): Answerer | undefined {
+    let next: Answerer | undefined
+    for (const answerer of this.#answerers()) {
+      if (answerer.waits && (next === undefined || answerer.servedAs < next.servedAs))
+        next = answerer
+    }
+    return next
+  }
+}
