@@ -553,14 +553,17 @@ export class Links {
       young: () => this.#host.young.at(this.#host.now().mono),
       mayPull: () => this.#pullsUnderWay() < this.#host.options.settings.repair.sessionsMax,
       complete: () => this.#host.complete(),
-      isCatchingUp: () =>
-        this.#catchUp.isUnderWay(this.#host.replica.context, this.#host.now().mono),
+      isCatchingUp: () => this.#isCatchingUp(),
       serve: () => this.#turns.serve(this.#host.now().mono),
       violation: (what) => {
         const peer = peerOf()
         if (peer !== undefined) this.#violation(peer, `a malformed ${what}`)
       },
     })
+  }
+
+  #isCatchingUp(): boolean {
+    return this.#catchUp.isUnderWay(this.#host.replica.context, this.#host.now().mono)
   }
 
   *#answerers(): Generator<Answerer> {

@@ -118,7 +118,7 @@ class World {
     const items = held.filter((_, index) => carried[index % carried.length])
     const state: KeyState = { ...NOTHING, key, held, items }
     const isDead = (dot: Dot): boolean => other.replica.context.covers(dot.actor, dot.counter)
-    applyKeyState(site.change, state, { isDead, mayGo: () => 'heard' })
+    applyKeyState(site.change, state, { isDead, mayGo: () => 'heard', catchingUp: false })
     site.naive.keyState(state, isDead)
   }
 }
@@ -182,7 +182,11 @@ describe('laws of the map', function () {
     for (const items of [[], held]) {
       const state = { ...NOTHING, key: 'k', held, items }
       const change = new Change(here.replica)
-      const applied = applyKeyState(change, state, { isDead: () => true, mayGo: () => 'heard' })
+      const applied = applyKeyState(change, state, {
+        isDead: () => true,
+        mayGo: () => 'heard',
+        catchingUp: false,
+      })
       assert.equal(applied.missing.length, held.length - items.length)
       const counters = change.siblings('k').map(({ counter }) => counter)
       assert.deepEqual(counters, [items.length === 0 ? 1 : 2])

@@ -181,7 +181,11 @@ class LinkUse {
     for (const key of keys) {
       const state = decodeKeyState(key, actors, hash)
       if (state === undefined) return false
-      applyKeyState(change, state, { isDead: () => true, mayGo: () => 'heard' })
+      applyKeyState(change, state, {
+        isDead: () => true,
+        mayGo: () => 'heard',
+        catchingUp: false,
+      })
     }
     return true
   }

@@ -1,6 +1,6 @@
 /** The replica again, as plainly as it can be said: a set of dots and a map of items, and no index. */
 import type { Dot, Item } from '../../src/core/item.ts'
-import { compareDots, compareStamps, winnerFirst } from '../../src/core/item.ts'
+import { compareDots, winnerFirst } from '../../src/core/item.ts'
 import type { KeyState } from '../../src/core/repair/key-state.ts'
 import type { Replica } from '../../src/core/replica.ts'
 import type { Delta } from '../../src/core/wire/gossip.ts'
@@ -45,21 +45,16 @@ export class Naive {
   }
 
   keyState(state: KeyState, isDead: (dot: Dot) => boolean): void {
-    const fresh = state.items.filter((item) => !this.seen.has(textOf(item)))
-    for (const item of fresh) {
+    for (const item of state.items) {
+      if (this.seen.has(textOf(item))) continue
       this.see(item)
       this.held.set(textOf(item), item)
     }
     if (state.held.some((dot) => !this.seen.has(textOf(dot)))) return
     const survivors = new Set(state.held.map(textOf))
-    const siblings = this.siblings(state.key)
-    const gone = siblings.filter((item) => !survivors.has(textOf(item)) && isDead(item))
-    const isReplaced = (item: Item): boolean =>
-      fresh.some((one) => one.field === item.field && compareStamps(one, item) > 0)
-    // The answerer shows what is removed here: not what is shown here goes on its word.
-    const isEmptied = gone.length === siblings.length && !gone.some(isReplaced)
-    if (isEmptied && state.held.length > 0) return
-    for (const item of gone) this.held.delete(textOf(item))
+    for (const item of this.siblings(state.key)) {
+      if (!survivors.has(textOf(item)) && isDead(item)) this.held.delete(textOf(item))
+    }
   }
 
   /** The same text as `textOfReplica` gives for an equal replica. */

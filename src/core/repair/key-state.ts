@@ -144,6 +144,8 @@ export interface KeyStateJudge {
    * `ask`: not by what the answerer said so far.
    */
   mayGo(items: readonly Item[], vouched: (item: Item) => boolean): BareVerdict
+  /** Something that a peer has is on its way to the answerer. */
+  catchingUp: boolean
 }
 
 export interface Applied {
@@ -212,8 +214,9 @@ function removeGone(change: Change, gone: readonly Item[], look: Look): void {
     }
   }
   if (bare.length === 0) return
-  // The answerer shows what is removed here, and has yet to learn of it. What replaced these it may have yet to learn of, too (R5).
-  applied.toAsk = state.held.length > 0 && change.siblings(state.key).length === bare.length
+  // The answerer shows what is removed here. It has yet to learn that, and may have yet to learn what replaced these (R5).
+  const empties = state.held.length > 0 && change.siblings(state.key).length === bare.length
+  applied.toAsk = empties && judge.catchingUp
   if (applied.toAsk) return
   const own = new Set(state.removed.map(dotText))
   for (const dot of state.hearsay) own.delete(dotText(dot))

@@ -158,6 +158,7 @@ class AnswerBuilder {
       actors: this.#table.actors,
       wanted: this.#wanted,
       answered: this.#answered,
+      catchingUp: this.#isCatchingUp,
     }
   }
 

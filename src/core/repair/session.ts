@@ -332,7 +332,7 @@ export class RepairSession {
     this.brought = true
     const missing = new Set<string>()
     for (const state of states) {
-      const left = this.#takeKey(change, state, { isDead, mayGo: () => 'ask' })
+      const left = this.#takeKey(change, state, { isDead, mayGo: () => 'ask', catchingUp: false })
       for (const dot of left) missing.add(dotText(dot))
     }
     const proved = provedIn(states)
@@ -495,6 +495,7 @@ export class RepairSession {
         this.#takeKey(change, state, {
           isDead: (dot) => removed.has(dotText(dot)) && this.#compared(dot),
           mayGo: (items, vouched) => this.#mayGo(items, vouched),
+          catchingUp: wire.catchingUp,
         })
       }
       // A key that stayed unresolved is left to the next session: asking again would bring the same.

@@ -3876,6 +3876,7 @@ export interface Resolved {
   keys: KeyState[]
   wanted: number
   answered: number
+  catchingUp: boolean
 }
 
 export namespace Resolved {
@@ -3917,6 +3918,11 @@ export namespace Resolved {
           w.uint32(obj.answered)
         }
 
+        if ((obj.catchingUp != null && obj.catchingUp !== false)) {
+          w.uint32(48)
+          w.bool(obj.catchingUp)
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
@@ -3926,7 +3932,8 @@ export namespace Resolved {
           actors: [],
           keys: [],
           wanted: 0,
-          answered: 0
+          answered: 0,
+          catchingUp: false
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -3963,6 +3970,10 @@ export namespace Resolved {
             }
             case 5: {
               obj.answered = reader.uint32()
+              break
+            }
+            case 6: {
+              obj.catchingUp = reader.bool()
               break
             }
             default: {
@@ -4036,6 +4047,13 @@ export namespace Resolved {
               yield {
                 field: `${prefix}.answered`,
                 value: reader.uint32()
+              }
+              break
+            }
+            case 6: {
+              yield {
+                field: `${prefix}.catchingUp`,
+                value: reader.bool()
               }
               break
             }
@@ -4120,6 +4138,11 @@ export namespace Resolved {
     value: number
   }
 
+  export interface ResolvedCatchingUpFieldEvent {
+    field: '$.catchingUp'
+    value: boolean
+  }
+
   export function encode (obj: Partial<Resolved>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Resolved.codec())
   }
@@ -4128,7 +4151,7 @@ export namespace Resolved {
     return decodeMessage(buf, Resolved.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Resolved>): Generator<ResolvedSessionFieldEvent | ResolvedActorsFieldEvent | ResolvedKeysKeyFieldEvent | ResolvedKeysHeldFieldEvent | ResolvedKeysItemsFieldEvent | ResolvedKeysRemovedFieldEvent | ResolvedKeysMutationsFieldEvent | ResolvedKeysProvedFieldEvent | ResolvedKeysHearsayFieldEvent | ResolvedKeysChecksFieldEvent | ResolvedWantedFieldEvent | ResolvedAnsweredFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Resolved>): Generator<ResolvedSessionFieldEvent | ResolvedActorsFieldEvent | ResolvedKeysKeyFieldEvent | ResolvedKeysHeldFieldEvent | ResolvedKeysItemsFieldEvent | ResolvedKeysRemovedFieldEvent | ResolvedKeysMutationsFieldEvent | ResolvedKeysProvedFieldEvent | ResolvedKeysHearsayFieldEvent | ResolvedKeysChecksFieldEvent | ResolvedWantedFieldEvent | ResolvedAnsweredFieldEvent | ResolvedCatchingUpFieldEvent> {
     return streamMessage(buf, Resolved.codec(), opts)
   }
 }

@@ -1,0 +1,57 @@
+/** Who is sent the next chunk. */
+import assert from 'node:assert/strict'
+
+import type { Answerer } from '../../src/core/repair/answerer.ts'
+import { Budget } from '../../src/core/repair/budget.ts'
+import { Turns } from '../../src/core/repair/turns.ts'
+import { SETTINGS } from '../support/fleet.ts'
+
+const CHUNK_BYTES = 1_000
+
+/** Whoever pulls from it asks again as soon as it has been served. */
+function newAnswerer(name: string, served: string[], chunks = Infinity): Answerer {
+  let left = chunks
+  const one = {
+    servedAs: 0,
+    get waits() {
+      return left > 0
+    },
+    sendChunk() {
+      served.push(name)
+      left--
+      return CHUNK_BYTES
+    },
+  }
+  return one as unknown as Answerer
+}
+
+function budgetOf(bytesPerSecond: number): Budget {
+  return new Budget({ ...SETTINGS.repair, bytesPerSecond }, 0)
+}
+
+describe('core: turns of those that pull', () => {
+  it('nobody waits for one that asks again and again, though the budget is always spent', () => {
+    const served: string[] = []
+    const answerers = ['a', 'b', 'c'].map((name) => newAnswerer(name, served))
+    const turns = new Turns(budgetOf(CHUNK_BYTES / 2), () => answerers)
+    for (let mono = 0; served.length < 9; mono = turns.dueAt()) turns.serve(mono)
+    assert.equal(served.join(''), 'abcabcabc')
+  })
+
+  it('a call sends a bounded part, and the rest is due at once', () => {
+    const served: string[] = []
+    const turns = new Turns(budgetOf(1e9), () => [newAnswerer('a', served)])
+    turns.serve(5)
+    assert.equal(served.length, Math.ceil((128 * 1024) / CHUNK_BYTES))
+    assert.equal(turns.dueAt(), 5)
+  })
+
+  it('nothing is due when nobody waits', () => {
+    const served: string[] = []
+    const answerers = [newAnswerer('a', served, 2)]
+    const turns = new Turns(budgetOf(1e9), () => answerers)
+    turns.serve(0)
+    assert.equal(served.length, 2)
+    assert.equal(turns.dueAt(), Infinity)
+  })
+})
