@@ -9,6 +9,7 @@
  * A *poisoned* item is one that no other build can read: it is garbage, as long as it was, in everything that anybody sends.
  */
 import { decodeItem } from '../../src/core/item.ts'
+import { VERSION_MAX } from '../../src/core/links.ts'
 import { decodeGossip } from '../../src/core/wire/gossip.ts'
 import { decodeLink, encodeLink } from '../../src/core/wire/link.ts'
 import { quickHash } from './quick-hash.ts'
@@ -17,8 +18,13 @@ import type { Seeded } from './seeded.ts'
 const TRIES = 8
 /** First bytes of chunk and resolved, the messages that bring items. */
 const HAVE_ITEMS: ReadonlySet<number> = new Set([8, 15])
+const HELLO = 1
 /** A field of number 100 with two bytes in it: later versions may add such. */
 const UNKNOWN_FIELD = [0xa2, 0x06, 0x02, 0x07, 0x07]
+/** Field 2 of a greeting, the greatest version spoken; of two the last counts. */
+const NEXT_VERSION = [0x10, VERSION_MAX + 1]
+/** Of type 99. */
+const UNKNOWN_MESSAGE = Uint8Array.of(99, 8, 1)
 
 /** Whole messages, or only an item where a message has one. */
 export type Corruption = 'messages' | 'items'
@@ -110,10 +116,19 @@ function mangle(bytes: Uint8Array, random: Seeded): Uint8Array {
   return mangled
 }
 
-/** The same message as a version ahead may send it: with a field that this one does not know. */
-export function ofLaterVersion(bytes: Uint8Array): Uint8Array {
-  const later = new Uint8Array(bytes.length + UNKNOWN_FIELD.length)
+/** What a version ahead may send for a message: the same with a field that this one does not know, and one of unknown type. */
+export function ofLaterVersion(bytes: Uint8Array): Uint8Array[] {
+  const fields = bytes[0] === HELLO ? [...UNKNOWN_FIELD, ...NEXT_VERSION] : UNKNOWN_FIELD
+  return [withFields(bytes, fields), UNKNOWN_MESSAGE]
+}
+
+export function gossipOfLaterVersion(payload: Uint8Array): Uint8Array {
+  return withFields(payload, UNKNOWN_FIELD)
+}
+
+function withFields(bytes: Uint8Array, fields: readonly number[]): Uint8Array {
+  const later = new Uint8Array(bytes.length + fields.length)
   later.set(bytes)
-  later.set(UNKNOWN_FIELD, bytes.length)
+  later.set(fields, bytes.length)
   return later
 }

@@ -22,7 +22,14 @@ import type { LocalMutation } from '../../src/core/writes.ts'
 import { CheckFailure } from './check-failure.ts'
 import { EventHash } from './event-hash.ts'
 import { EventQueue } from './event-queue.ts'
-import { isPoisoned, mangleGossip, mangleLink, ofLaterVersion, poisonLink } from './faulty-peer.ts'
+import {
+  gossipOfLaterVersion,
+  isPoisoned,
+  mangleGossip,
+  mangleLink,
+  ofLaterVersion,
+  poisonLink,
+} from './faulty-peer.ts'
 import { quickHash } from './quick-hash.ts'
 import { Seeded } from './seeded.ts'
 import { SimGossip } from './sim-gossip.ts'
@@ -452,9 +459,13 @@ export class Fleet implements NetworkHost, GossipHost {
   }
 
   #send(node: SimNode, peer: string, lane: 'control' | 'bulk', message: Uint8Array): void {
+    const messages = node.ahead ? ofLaterVersion(message) : [message]
+    for (const one of messages) this.#sendOne(node, peer, lane, one)
+  }
+
+  #sendOne(node: SimNode, peer: string, lane: 'control' | 'bulk', message: Uint8Array): void {
     let bytes = message
     const random = this.#disks.get(node)!
-    if (node.ahead) bytes = ofLaterVersion(bytes)
     if (node.corrupts !== undefined && random.chance(node.corrupts.chance)) {
       bytes = mangleLink(bytes, random, node.corrupts.only)
     }
@@ -464,7 +475,7 @@ export class Fleet implements NetworkHost, GossipHost {
   }
 
   #publish(node: SimNode, payload: Uint8Array): void {
-    let bytes = payload
+    let bytes = node.ahead ? gossipOfLaterVersion(payload) : payload
     const random = this.#disks.get(node)!
     const corrupts = node.corrupts !== undefined && random.chance(node.corrupts.chance)
     if (corrupts || isPoisoned(bytes, this.poisonedKey)) bytes = mangleGossip(bytes, random)
