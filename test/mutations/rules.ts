@@ -256,8 +256,8 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     name: 'R15 word',
     what: 'what a peer says is removed is believed although it claims more than is',
     file: 'repair/session.js',
-    find: `if (!this.#doubted)`,
-    replace: `if (true)`,
+    find: `this.#doubted ? 'ask' : `,
+    replace: ``,
   },
   {
     name: 'R16',

@@ -10,10 +10,9 @@
  * its own if that is it, under whatever key it has it, and else comes for the asker's when it compares. It does so as well
  * where it let another content go than the asker has (`dropped.ts`).
  *
- * A replica that lacks something that a peer has may lack the very value that took the place of a dot that is dead here: it was
- * told that the dot is dead, or that what it knew to have taken its place is. Whoever removed the dot on its word would show
- * nothing instead (R5). So while it catches up it calls removed what a delete in its log removed, or what it knows by itself to
- * have another value in its place; other dots it names as hearsay, and not as removed.
+ * A replica that catches up may lack the very value that took the place of a dot that is dead here: whoever removed the dot on its
+ * word would show nothing instead (R5). So meanwhile it does not call removed what is dead here by a peer's word alone where it
+ * holds nothing of the key; and it says that it catches up, so that its word leaves no key empty of which it shows another value.
  */
 import { toBinary, fromBinary } from '../bytes.ts'
 import { dotText, HASH_PREFIX_BYTES, hashPrefix, KEY_BYTES_MAX } from '../item.ts'
@@ -47,7 +46,7 @@ export function encodeResolve(
 
 /**
  * `undefined` when the request is malformed.
- * @param isCatchingUp whether a peer is known to have something that is on its way here
+ * @param isCatchingUp whether a peer has, or may have, something that is on its way here
  */
 export function answerResolve(
   replica: Replica,
@@ -136,9 +135,9 @@ class AnswerBuilder {
         continue
       }
       const isHearsay = this.#replica.hearsay.has(dot.actor, dot.counter)
-      const isOpen = this.#isCatchingUp && isHearsay && held.length === 0
-      if (isHearsay || isOpen) hearsay.push(dot)
-      if (!isOpen) removed.push(dot)
+      if (isHearsay) hearsay.push(dot)
+      if (isHearsay && held.length === 0 && this.#isCatchingUp) continue
+      removed.push(dot)
     }
     const known = new Set(theirs.map(dotText))
     const items = this.#thoseThatFit(held.filter((item) => !known.has(dotText(item))))

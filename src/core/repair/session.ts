@@ -387,9 +387,7 @@ export class RepairSession {
 
   /** What has taken the place of these may be of an actor of which the peer claims more than is believed. */
   #mayGo(items: readonly Item[], vouched: (item: Item) => boolean): BareVerdict {
-    if (!this.#doubted) return this.#host.mayGo(items, vouched)
-    this.#leftOpen = true
-    return 'ask'
+    return this.#doubted ? 'ask' : this.#host.mayGo(items, vouched)
   }
 
   #onPullEnd(complete: boolean): void {
