@@ -91,6 +91,19 @@ describe('core: a peer', () => {
     assert.equal(peer.behindSince(context), undefined)
   })
 
+  it('is looked through when settled items differ twice, and a session that was put off takes no turn', () => {
+    const peer = newPeer()
+    const compare = (mono: number): string => {
+      const comparison = { ...underWay, settledEqual: false }
+      return peer.compared(digest, comparison, { ...NOW, mono }).ranges
+    }
+    assert.deepEqual([compare(0), compare(0), compare(0)], ['none', 'settled', 'settled'])
+    peer.rangesBegin(0)
+    assert.equal(compare(0), 'none')
+    assert.equal(compare(2_999), 'none')
+    assert.equal(compare(3_000), 'settled')
+  })
+
   it('with an equal context leaves nothing missing', () => {
     const peer = newPeer()
     peer.lacked(new Map([['a'.repeat(16), [3, 7]]]), new Context(hash), 0)
