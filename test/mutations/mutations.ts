@@ -4,7 +4,7 @@
  *     npm run mutations                          a mutation for each rule; all must be caught
  *     npm run mutations -- --only R5,R8          some of them
  *     npm run mutations -- --random 50 --seed 1  small mutations drawn at random; how many are caught
- *     --seeds N                                  give a mutant up after so many seeds (20,000)
+ *     --seeds N                                  give a mutant up after so many seeds (20,000), from 1 unless it says where
  *     --jobs J                                   mutants at a time (all cores)
  *
  * Caught means that a checker outside the core names a property that does not hold, with the assertions inside the core
@@ -113,7 +113,8 @@ function outcomeOf({ seed, failure, message }: Failure): Outcome {
 async function judge(mutation: Mutation, seeds: number, original: string): Promise<Outcome> {
   const build = makeMutant(ROOT, mutation)
   try {
-    const outcome = await runSeeds(build, 1, seeds)
+    const { from = 1 } = mutation
+    const outcome = await runSeeds(build, from, from + seeds - 1)
     if (outcome.kind === 'survived') return outcome
     const unmutated = await runSeeds(original, outcome.seed, outcome.seed)
     if (unmutated.kind !== 'survived') {
@@ -133,7 +134,7 @@ function describeOutcome(outcome: Outcome): string {
 async function main(): Promise<void> {
   const { seeds, jobs, only, random, seed } = optionsOf(process.argv.slice(2))
   const all = random > 0 ? randomMutations(ROOT, random, seed) : RULE_MUTATIONS
-  const mutations = all.filter(({ name }) => only?.some((one) => name.startsWith(one)) ?? true)
+  const mutations = all.filter(({ name }) => only?.includes(name.split(' ')[0]!) ?? true)
   const original = makeMutant(ROOT, undefined)
   const todo = mutations.toReversed()
   const outcomes: Outcome[] = []

@@ -12,6 +12,8 @@ export interface Mutation {
   /** Stands in the file exactly once. */
   find: string
   replace: string
+  /** First of the seeds that are tried, else 1: for what takes a history that few seeds have. */
+  from?: number
 }
 
 export const RULE_MUTATIONS: readonly Mutation[] = [
@@ -78,6 +80,7 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     file: 'engine.js',
     find: `answerer.removed(change.removed);`,
     replace: `void answerer;`,
+    from: 600_001,
   },
   {
     name: 'R5 hearsay',
@@ -85,6 +88,7 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     file: 'links.js',
     find: `return this.#catchUp.isUnderWay(this.#host.replica.context, this.#host.now().mono);`,
     replace: `return false;`,
+    from: 611_001,
   },
   {
     name: 'R5 asks',
@@ -92,6 +96,7 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     file: 'repair/session.js',
     find: `mayGo: () => 'ask',`,
     replace: `mayGo: (items, vouched) => this.#host.mayGo(items, vouched),`,
+    from: 735_001,
   },
   {
     name: 'R5 shown',
@@ -99,6 +104,7 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     file: 'repair/key-state.js',
     find: `applied.toAsk = empties && `,
     replace: `applied.toAsk = false && `,
+    from: 788_001,
   },
   {
     name: 'R5 announced',
@@ -251,6 +257,7 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     file: 'repair/session.js',
     find: ` && this.#compared(dot)`,
     replace: ``,
+    from: 609_001,
   },
   {
     name: 'R15 word',
@@ -258,6 +265,7 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     file: 'repair/session.js',
     find: `this.#doubted ? 'ask' : `,
     replace: ``,
+    from: 792_001,
   },
   {
     name: 'R16',
