@@ -134,11 +134,11 @@ export class Change {
     this.#dropped.add(item)
   }
 
-  /** Takes another content of a dot than the one that was dropped (R14). */
-  takeBack(other: Item): void {
-    invariant(this.held(other.actor, other.counter) === undefined, 'R14', 'two contents are held')
-    this.#insert(other)
-    this.#takenBack.add(other)
+  /** Takes a content of a dot that was dropped with it or with another one (R14). */
+  takeBack(item: Item): void {
+    invariant(this.held(item.actor, item.counter) === undefined, 'R14', 'two contents are held')
+    this.#insert(item)
+    this.#takenBack.add(item)
   }
 
   /** Remembers which key a delete touched. */

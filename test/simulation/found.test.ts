@@ -281,6 +281,26 @@ const FOUND: [title: string, found: Scenario][] = [
       ],
     ),
   ],
+  [
+    'two contents of a dot and its removal do not chase each other round a ring for ever (R14)',
+    scenario(
+      600_666,
+      {
+        nodes: 9,
+        topology: 'ring',
+        endMs: 2_000,
+        workload: 'imports',
+        faults: { linkDelay: [1, 1_000], commitTime: [0, 500], commitFailure: 0.2 },
+        repair: { interval: 2_000, pullDelay: 5_000, removalHold: 60_000 },
+      },
+      [
+        [7, 37, write(2, put(30, 4))],
+        [10, 43, write(8, put(35, 0, 8))],
+        [18, 744, { do: 'putBack', node: 8, downMs: 500 }],
+        [20, 1_269, { do: 'putBack', node: 2, downMs: 1 }],
+      ],
+    ),
+  ],
 ]
 
 describe('found by the simulator', function () {

@@ -245,11 +245,23 @@ function takeItem(change: Change, item: Item, applied: Applied): void {
   }
   // Of two contents of one dot every replica keeps the same. What is dead here stays dead, unless it was another content.
   const own = change.held(item.actor, item.counter)
-  const lost = own ?? change.replica.dropped.other(item, hashPrefix(item))
-  if (lost === undefined) return
-  if (own === undefined) change.takeBack(item)
-  else if (hashPrefix(own) >= hashPrefix(item)) return
-  else change.replace(own, item)
-  applied.twins.push({ kept: item, lost })
+  if (own === undefined) return takeBack(change, item, applied)
+  if (hashPrefix(own) >= hashPrefix(item)) return
+  change.replace(own, item)
+  applied.twins.push({ kept: item, lost: own })
+  applied.itemsAdded++
+}
+
+/**
+ * Of the content that was let go and another one the same comes back that would stay if both were held: else each could take the
+ * place of the next, round a ring of replicas, for ever. What expires gives way, because it goes again by itself.
+ */
+function takeBack(change: Change, item: Item, applied: Applied): void {
+  const dropped = change.replica.dropped.other(item, hashPrefix(item))
+  if (dropped === undefined) return
+  const returns = dropped.expiry === 0 && hashPrefix(dropped) > hashPrefix(item)
+  const [kept, lost] = returns ? [dropped, item] : [item, dropped]
+  change.takeBack(kept)
+  applied.twins.push({ kept, lost })
   applied.itemsAdded++
 }
