@@ -80,7 +80,6 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     file: 'engine.js',
     find: `answerer.removed(change.removed);`,
     replace: `void answerer;`,
-    from: 600_001,
   },
   {
     name: 'R5 hearsay',
@@ -88,7 +87,7 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     file: 'links.js',
     find: `return this.#catchUp.isUnderWay(this.#host.replica.context, this.#host.now().mono);`,
     replace: `return false;`,
-    from: 611_001,
+    from: 611_740,
   },
   {
     name: 'R5 asks',
@@ -96,7 +95,7 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     file: 'repair/session.js',
     find: `mayGo: () => 'ask',`,
     replace: `mayGo: (items, vouched) => this.#host.mayGo(items, vouched),`,
-    from: 735_001,
+    from: 735_980,
   },
   {
     name: 'R5 shown',
@@ -104,7 +103,7 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     file: 'repair/key-state.js',
     find: `applied.toAsk = empties && `,
     replace: `applied.toAsk = false && `,
-    from: 788_001,
+    from: 788_020,
   },
   {
     name: 'R5 announced',
@@ -257,7 +256,7 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     file: 'repair/session.js',
     find: ` && this.#compared(dot)`,
     replace: ``,
-    from: 609_001,
+    from: 609_635,
   },
   {
     name: 'R15 word',
@@ -265,7 +264,7 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     file: 'repair/session.js',
     find: `this.#doubted ? 'ask' : `,
     replace: ``,
-    from: 792_001,
+    from: 792_570,
   },
   {
     name: 'R16',

@@ -18,7 +18,7 @@ import { RepairCostWatch } from '../support/fleet-repair-cost.ts'
 import { differenceBeside } from '../support/fleet-poison.ts'
 import { Seeded } from '../support/seeded.ts'
 import type { DiskImage } from '../support/sim-disk.ts'
-import { FORGETS, POISON, POISONED_KEY } from './scenario.ts'
+import { CLAIMS, FORGETS, POISON, POISONED_KEY } from './scenario.ts'
 import type { Action, Op, Scenario, Step, World } from './scenario.ts'
 
 /**
@@ -396,7 +396,9 @@ export class Run {
       fleet.poisonedKey = undefined
     }
     const cost = new RepairCostWatch(fleet, checks)
-    this.#await('agreement', heldFor, () => checks.difference())
+    // What a flipped bit claims does not come: whoever waited for it gives its word on removals later.
+    const claims = this.#scenario.world.kinds.includes(CLAIMS) ? LASTING_MS : 0
+    this.#await('agreement', heldFor + claims, () => checks.difference())
     cost.check()
     checks.settle()
   }
