@@ -2,11 +2,11 @@
  * Runs a scenario: safety while its faults last; then everything heals, and agreement must come within a stated number of
  * repair intervals and bytes, and last.
  */
-import { LASTING_MS } from '../../src/core/peer.ts'
 import { toBinary } from '../../src/core/bytes.ts'
 import { Change } from '../../src/core/change.ts'
 import type { Dot } from '../../src/core/item.ts'
 import * as intervals from '../../src/core/intervals.ts'
+import { LASTING_MS } from '../../src/core/peer.ts'
 import { encodeBatch } from '../../src/core/records.ts'
 import { Replica } from '../../src/core/replica.ts'
 import type { LocalMutation } from '../../src/core/writes.ts'

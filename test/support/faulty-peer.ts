@@ -16,9 +16,12 @@ import { quickHash } from './quick-hash.ts'
 import type { Seeded } from './seeded.ts'
 
 const TRIES = 8
-/** First bytes of chunk and resolved, the messages that bring items. */
-const HAVE_ITEMS: ReadonlySet<number> = new Set([8, 15])
+/** First bytes of messages. */
 const HELLO = 1
+const CHUNK = 8
+export const RESOLVED = 15
+/** Those that say what is held of a key, and bring items. */
+export const HAVE_ITEMS: ReadonlySet<number> = new Set([CHUNK, RESOLVED])
 /** A field of number 100 with two bytes in it: later versions may add such. */
 const UNKNOWN_FIELD = [0xa2, 0x06, 0x02, 0x07, 0x07]
 /** Field 2 of a greeting, the greatest version spoken; of two the last counts. */

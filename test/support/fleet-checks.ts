@@ -731,7 +731,6 @@ class PendingWrites {
   }
 }
 
-/** Whether a node has another content of the dot. */
 /**
  * It has expired, or another value of its key is shown. Where all contents of a dot were superseded or gone in this way before
  * two of them met, nobody could notice.
@@ -745,6 +744,7 @@ function isHeld({ engine }: SimNode, { actor, counter }: Dot): boolean {
   return engine?.replica.held(actor, counter) !== undefined
 }
 
+/** Whether a node has another content of the dot. */
 function holdsOther({ engine }: SimNode, { actor, counter, envelope }: StoredItem): boolean {
   const held = engine?.replica.held(actor, counter)
   return held !== undefined && Buffer.compare(held.envelope, envelope) !== 0

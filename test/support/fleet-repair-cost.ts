@@ -16,6 +16,7 @@ import type { CoreEffect, CoreEvent } from '../../src/core/events.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
 import * as intervals from '../../src/core/intervals.ts'
 import { check } from './check-failure.ts'
+import { RESOLVED } from './faulty-peer.ts'
 import type { FleetChecks } from './fleet-checks.ts'
 import type { Fleet, Observer, SimNode } from './fleet.ts'
 
@@ -26,8 +27,6 @@ const LINK_BYTES = 4_000
 /** The range step between two peers comes at most this often, and an answer in it has at most about so much. */
 const RANGES_EVERY_MS = 3_000
 const ANSWER_BYTES = 256 * 1024
-/** First byte of such an answer. */
-const RESOLVED = 15
 /** And for each interval of a context that may be told. */
 const INTERVAL_BYTES = 240
 

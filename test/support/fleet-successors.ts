@@ -9,9 +9,7 @@ import { decodeActors, decodeDots } from '../../src/core/wire/dots.ts'
 import { decodeLink } from '../../src/core/wire/link.ts'
 import type { BatchAccount } from './batch-account.ts'
 import type { Fact, Facts } from './facts.ts'
-
-/** First bytes of chunk and resolved. */
-const TELL_HELD: ReadonlySet<number> = new Set([8, 15])
+import { HAVE_ITEMS } from './faulty-peer.ts'
 
 /**
  * The mutations of one commit and what they superseded. Of mutations that made no item nobody can tell which key they were
@@ -50,7 +48,7 @@ export function hasSuccessor(fact: Fact, context: Context, passed = new Set<Fact
 
 /** The lists of held dots that a message brings, one for each key; none when it is another. */
 export function heldAsTold(bytes: Uint8Array): Dot[][] {
-  if (!TELL_HELD.has(bytes[0]!)) return []
+  if (!HAVE_ITEMS.has(bytes[0]!)) return []
   const message = decodeLink(bytes)
   if (typeof message === 'string') return []
   if (message.type !== 'chunk' && message.type !== 'resolved') return []
