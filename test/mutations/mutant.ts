@@ -2,11 +2,11 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { Mutation } from './rules.ts'
+import type { Edit, Mutation } from './rules.ts'
 
 const PARTS = ['src', 'test/simulation', 'test/support']
 /** A rule must be caught from outside, not by the core's own word. */
-const INVARIANT = { file: 'invariant.js', find: 'if (!holds)', replace: 'if (false)' }
+const INVARIANT: Edit = { file: 'invariant.js', find: 'if (!holds)', replace: 'if (false)' }
 
 /** Its directory of the build; `root` is that of the original. */
 export function makeMutant(root: string, mutation: Mutation | undefined): string {
@@ -20,7 +20,8 @@ export function makeMutant(root: string, mutation: Mutation | undefined): string
   }
   try {
     edit(build, INVARIANT)
-    if (mutation !== undefined) edit(build, mutation)
+    if (mutation !== undefined)
+      for (const one of [mutation, ...(mutation.also ?? [])]) edit(build, one)
   } catch (error) {
     removeMutant(build)
     throw error
@@ -32,10 +33,7 @@ export function removeMutant(build: string): void {
   rmSync(path.dirname(build), { recursive: true, force: true })
 }
 
-function edit(
-  build: string,
-  { file, find, replace }: Pick<Mutation, 'file' | 'find' | 'replace'>,
-): void {
+function edit(build: string, { file, find, replace }: Edit): void {
   const target = path.join(build, 'src', 'core', file)
   const code = readFileSync(target, 'utf8')
   const parts = code.split(find)

@@ -6,10 +6,12 @@ import { RULE_MUTATIONS } from './rules.ts'
 const CORE = new URL('../../src/core/', import.meta.url)
 
 describe('mutations of the rules', () => {
-  for (const { name, what, file, find } of RULE_MUTATIONS) {
-    it(`${name}: ${what}`, () => {
-      const code = readFileSync(new URL(file, CORE), 'utf8')
-      assert.equal(code.split(find).length - 1, 1, `${file} has the place once`)
+  for (const mutation of RULE_MUTATIONS) {
+    it(`${mutation.name}: ${mutation.what}`, () => {
+      for (const { file, find } of [mutation, ...(mutation.also ?? [])]) {
+        const code = readFileSync(new URL(file, CORE), 'utf8')
+        assert.equal(code.split(find).length - 1, 1, `${file} has the place once`)
+      }
     })
   }
 })

@@ -3,15 +3,20 @@
  * in the path that a daemon really uses; and what makes repair send more than it may.
  */
 
-export interface Mutation {
-  /** The rule that it breaks, or where it stands. */
-  name: string
-  what: string
+export interface Edit {
   /** Compiled file, under `src/core`. */
   file: string
   /** Stands in the file exactly once. */
   find: string
   replace: string
+}
+
+export interface Mutation extends Edit {
+  /** The rule that it breaks, or where it stands. */
+  name: string
+  what: string
+  /** Where the rule stands a second time, at the other side of a session. */
+  also?: readonly Edit[]
   /** First of the seeds that are tried, else 1: for what takes a history that few seeds have. */
   from?: number
 }
@@ -59,6 +64,7 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     find: `                this.#wanted++;
                 continue;`,
     replace: `                this.#wanted++;`,
+    also: [{ file: 'repair/session.js', find: ` && this.#compared(dot)`, replace: `` }],
   },
   {
     name: 'R4 asker',

@@ -37,6 +37,8 @@ export class RepairCostWatch implements Observer {
   readonly #bytesBefore: number
   /** Of what was sent since, answers to what the range step found. */
   #answerBytes = 0
+  /** Of what was sent since, what went to those that had left: a link is up until it is noticed that its peer is gone. */
+  #bytesToGone = 0
   /** What each replica had seen when it began to catch up. */
   readonly #seen: ReadonlyMap<string, Intervals>[] = []
 
@@ -56,8 +58,10 @@ export class RepairCostWatch implements Observer {
 
   after(_node: SimNode, _event: CoreEvent, effects: readonly CoreEffect[]): void {
     for (const effect of effects) {
-      const isAnswer = effect.type === 'send' && effect.bytes[0] === RESOLVED
-      if (isAnswer) this.#answerBytes += effect.bytes.length
+      if (effect.type !== 'send') continue
+      const { length } = effect.bytes
+      if (!this.#checks.members.some(({ id }) => id === effect.peer)) this.#bytesToGone += length
+      else if (effect.bytes[0] === RESOLVED) this.#answerBytes += length
     }
   }
 
@@ -67,7 +71,7 @@ export class RepairCostWatch implements Observer {
 
   /** What was sent since then is within the bound. */
   check(): void {
-    const all = this.#fleet.network.bytes - this.#bytesBefore
+    const all = this.#fleet.network.bytes - this.#bytesBefore - this.#bytesToGone
     // Answers that may be superfluous are allowed by themselves: a repair that sends anything else in vain is to be seen.
     const links = this.#links()
     const superfluous = Math.min(this.#answerBytes, links * this.#answerBytesMax())
