@@ -229,7 +229,14 @@ export interface Status {
   quietMs: number
   itemsExpired: number
   digest: DigestView
-  context: { actors: number; dots: number; gaps: number; dotsLost: number }
+  context: {
+    actors: number
+    dots: number
+    gaps: number
+    dotsLost: number
+    /** Peers told of changes that are not here; for two minutes at most where nobody turns out to have them. */
+    catchingUp: boolean
+  }
   clock: { doubt: boolean; reason?: string }
   store: {
     sizeBytes: number

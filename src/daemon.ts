@@ -324,6 +324,7 @@ class RunningDaemon implements Daemon {
         dots: replica.context.dots,
         gaps: replica.context.gapCount,
         dotsLost: engine.links.dotsLost(),
+        catchingUp: engine.links.isCatchingUp(),
       },
       clock: engine.clock(nowOfProcess()),
       store: {

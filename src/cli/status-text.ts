@@ -67,11 +67,15 @@ function facts(status: Status, now: number): string[][] {
   const expired =
     status.itemsExpired === 0 ? '' : `, and ${number(status.itemsExpired)} expired, not yet removed`
   const gaps = context.gaps === 0 ? 'no gaps' : count(context.gaps, 'gap')
+  const more = context.catchingUp ? '; more are on their way' : ''
   const addresses = status.addresses.length === 0 ? ['none'] : status.addresses
   return [
     ['answers', completenessWords(status.completeness, now)],
     ['keys', `${number(status.keys)}${expired}`],
-    ['changes', `${number(context.dots)} seen, of ${count(context.actors, 'writer')}, ${gaps}`],
+    [
+      'changes',
+      `${number(context.dots)} seen, of ${count(context.actors, 'writer')}, ${gaps}${more}`,
+    ],
     ['digest', `context ${digest.context}  fingerprint ${digest.fingerprint}`],
     ['clock', clockWords(status.clock)],
     [

@@ -226,7 +226,7 @@ const Status = object(
     quietMs: ms,
     itemsExpired: count,
     digest: object({ context: hex32, fingerprint: hex32, dots: count, items: count }),
-    context: object({ actors: count, dots: count, gaps: count, dotsLost: count }),
+    context: object({ actors: count, dots: count, gaps: count, dotsLost: count, catchingUp: flag }),
     clock: object({ doubt: flag, reason: text }, ['reason']),
     store: object(
       {

@@ -259,6 +259,11 @@ export class Links {
     return this.#gaps.lost(pulls)
   }
 
+  /** Whether peers told of changes that are not here: nobody removes what is dead here by hearsay meanwhile (R5). */
+  isCatchingUp(): boolean {
+    return this.#catchUp.isUnderWay(this.#host.replica.context, this.#host.now().mono)
+  }
+
   // Greeting.
 
   #onHello(peer: Peer, hello: LinkBodies['hello']): void {
@@ -553,17 +558,13 @@ export class Links {
       young: () => this.#host.young.at(this.#host.now().mono),
       mayPull: () => this.#pullsUnderWay() < this.#host.options.settings.repair.sessionsMax,
       complete: () => this.#host.complete(),
-      isCatchingUp: () => this.#isCatchingUp(),
+      isCatchingUp: () => this.isCatchingUp(),
       serve: () => this.#turns.serve(this.#host.now().mono),
       violation: (what) => {
         const peer = peerOf()
         if (peer !== undefined) this.#violation(peer, `a malformed ${what}`)
       },
     })
-  }
-
-  #isCatchingUp(): boolean {
-    return this.#catchUp.isUnderWay(this.#host.replica.context, this.#host.now().mono)
   }
 
   *#answerers(): Generator<Answerer> {

@@ -9,6 +9,7 @@ import type { LocalMutation } from '../../src/core/writes.ts'
 import { binary, Fleet, hash, SETTINGS, stateOf, summaryOf } from '../support/fleet.ts'
 import type { SimNode } from '../support/fleet.ts'
 import { FleetChecks } from '../support/fleet-checks.ts'
+import { CHUNK } from '../support/faulty-peer.ts'
 import { Seeded } from '../support/seeded.ts'
 
 function agreed(fleet: Fleet): boolean {
@@ -107,6 +108,39 @@ describe('repair', function () {
       agree(fleet, 8)
       checks.settle()
     }
+  })
+
+  it('does not tell as dead what is replaced while the pull goes on: the asker does not get its successor', () => {
+    const repair = { ...SETTINGS.repair, windowBytes: 1, pullDelay: 0 }
+    const fleet = new Fleet({ seed: 1, nodes: 2, settings: { ...SETTINGS, repair } })
+    const [a, b] = fleet.nodes
+    fleet.startAll()
+    fleet.cut(a!, b!)
+    fleet.pass(4_000)
+    const value = new Uint8Array(50_000)
+    for (let i = 0; i < 8; i++) fleet.write(a!, [{ op: 'put', key: binary(`key${i}`), value }])
+    fleet.pass(100)
+    const last = a!.live.replica.siblings(binary('key7'))[0]!
+    fleet.faults = { ...fleet.faults, gossipLoss: 1 }
+    let replaced = false
+    fleet.observers.push({
+      after: (node, event) => {
+        if (node !== b || event.type !== 'message' || event.bytes[0] !== CHUNK) return
+        if (!replaced)
+          fleet.schedule(0, () => fleet.write(a!, [{ op: 'put', key: binary('key7') }]))
+        replaced = true
+      },
+      committed: (node) => {
+        if (node !== b) return
+        const { context } = b.live.replica
+        const shown = b.live.replica.siblings(last.key).length
+        const isDead = context.covers(last.actor, last.counter)
+        assert.ok(shown > 0 || !isDead, 'it knows that the value is gone and shows nothing instead')
+      },
+    })
+    reconnect(fleet)
+    agree(fleet)
+    assert.ok(replaced)
   })
 
   it('finds removals that it was never told of, by the range step', () => {

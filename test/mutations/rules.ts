@@ -81,13 +81,6 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     replace: `if (state.key === '')`,
   },
   {
-    name: 'R5 pull',
-    what: 'a pull says that a dot is dead whose successor came after its request',
-    file: 'engine.js',
-    find: `answerer.removed(change.removed);`,
-    replace: `void answerer;`,
-  },
-  {
     name: 'R5 hearsay',
     what: 'a peer that may lack the successor of a dot vouches that it is dead',
     file: 'links.js',

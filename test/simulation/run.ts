@@ -18,7 +18,7 @@ import { RepairCostWatch } from '../support/fleet-repair-cost.ts'
 import { differenceBeside } from '../support/fleet-poison.ts'
 import { Seeded } from '../support/seeded.ts'
 import type { DiskImage } from '../support/sim-disk.ts'
-import { CLAIMS, FORGETS, POISON, POISONED_KEY } from './scenario.ts'
+import { FORGETS, POISON, POISONED_KEY } from './scenario.ts'
 import type { Action, Op, Scenario, Step, World } from './scenario.ts'
 
 /**
@@ -396,9 +396,7 @@ export class Run {
       fleet.poisonedKey = undefined
     }
     const cost = new RepairCostWatch(fleet, checks)
-    // What a flipped bit claims does not come: whoever waited for it gives its word on removals later.
-    const claims = this.#scenario.world.kinds.includes(CLAIMS) ? LASTING_MS : 0
-    this.#await('agreement', heldFor + claims, () => checks.difference())
+    this.#await('agreement', heldFor, () => checks.difference())
     cost.check()
     checks.settle()
   }
@@ -419,7 +417,12 @@ export class Run {
     // What is on its way to a disk when all heals has to be transferred too.
     const transferMs = (): number =>
       (checks.itemBytes * fleet.nodes.length * 1_000) / bytesPerSecond
-    const late = (): boolean => fleet.time >= begin + heldFor + this.#holdMs + waitMs + transferMs()
+    // What was lost with a disk, and what a flipped bit claims, does not come: whoever waits for it gives its word on
+    // removals later.
+    const claimsMs = (): number =>
+      checks.members.some(({ live }) => live.links.isCatchingUp()) ? LASTING_MS : 0
+    const late = (): boolean =>
+      fleet.time >= begin + heldFor + this.#holdMs + waitMs + transferMs() + claimsMs()
     let difference = differenceNow()
     while (difference !== undefined && !late()) {
       fleet.pass(LOOK_EVERY_MS)

@@ -80,9 +80,6 @@ export const POISON = 'poisoned item' satisfies FaultKind
 /** Its number. */
 export const POISONED_KEY = 0
 
-/** One replica's context claims dots that nobody made. */
-export const CLAIMS = 'flipped bit in memory' satisfies FaultKind
-
 /** One replica loses every item in memory and goes on telling its context. */
 export const FORGETS = 'items lost in memory' satisfies FaultKind
 

@@ -18,7 +18,7 @@ import type { Seeded } from './seeded.ts'
 const TRIES = 8
 /** First bytes of messages. */
 const HELLO = 1
-const CHUNK = 8
+export const CHUNK = 8
 export const RESOLVED = 15
 /** Those that say what is held of a key, and bring items. */
 export const HAVE_ITEMS: ReadonlySet<number> = new Set([CHUNK, RESOLVED])

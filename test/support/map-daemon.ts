@@ -250,7 +250,7 @@ export class MapDaemon implements Daemon {
         dots: this.#seen.size,
         items: items.length,
       },
-      context: { actors: 1, dots: this.#seen.size, gaps: 0, dotsLost: 0 },
+      context: { actors: 1, dots: this.#seen.size, gaps: 0, dotsLost: 0, catchingUp: false },
       clock: { doubt: false },
       store: { sizeBytes: 0, freeBytes: 0 },
       doubts: { removalsHeld: this.removals().held, actorsDoubted: 0 },

@@ -35,7 +35,7 @@ export const status: Status = {
   quietMs: 60_000,
   itemsExpired: 12,
   digest: { context: 'a'.repeat(32), fingerprint: 'b'.repeat(32), dots: 2600, items: 2510 },
-  context: { actors: 5, dots: 2600, gaps: 0, dotsLost: 0 },
+  context: { actors: 5, dots: 2600, gaps: 0, dotsLost: 0, catchingUp: false },
   clock: { doubt: false },
   store: { sizeBytes: 12_345_678, freeBytes: 50 * 1024 ** 3 },
   doubts: { removalsHeld: 0, actorsDoubted: 0 },
