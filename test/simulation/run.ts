@@ -417,14 +417,14 @@ export class Run {
     // What is on its way to a disk when all heals has to be transferred too.
     const transferMs = (): number =>
       (checks.itemBytes * fleet.nodes.length * 1_000) / bytesPerSecond
-    // What was lost with a disk, and what a flipped bit claims, does not come: whoever waits for it gives its word on
-    // removals later.
-    const claimsMs = (): number =>
-      checks.members.some(({ live }) => live.links.isCatchingUp()) ? LASTING_MS : 0
-    const late = (): boolean =>
-      fleet.time >= begin + heldFor + this.#holdMs + waitMs + transferMs() + claimsMs()
+    const bound = (): number => begin + heldFor + this.#holdMs + waitMs + transferMs()
+    const isWaiting = (): boolean => checks.members.some(({ live }) => live.links.isCatchingUp())
+    let claimsMs = 0
     let difference = differenceNow()
-    while (difference !== undefined && !late()) {
+    while (difference !== undefined && fleet.time < bound() + claimsMs) {
+      // What was lost with a disk, and what a flipped bit claims, does not come: who still waits for it gives its word on
+      // removals later.
+      if (fleet.time + LOOK_EVERY_MS >= bound() && isWaiting()) claimsMs = LASTING_MS
       fleet.pass(LOOK_EVERY_MS)
       difference = differenceNow()
     }
