@@ -40,6 +40,8 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { Bench, summarise } from './bench-run.ts'
 import type { Workload } from './bench-run.ts'
+import { limitsOf, limitsText } from './limits.ts'
+import type { Limits } from './limits.ts'
 import { INSIDE, describeMachine, namespaceCommand } from './machine.ts'
 import type { Machine } from './machine.ts'
 import { pictureOf } from './pictures.ts'
@@ -149,6 +151,7 @@ function repetitions(): number {
 
 function headText(
   machine: Machine,
+  limits: Limits,
   systems: readonly Pick<System, 'name' | 'version' | 'durability'>[],
   settings: { quick: boolean; repetitions: number; pinned: boolean },
 ): string {
@@ -158,6 +161,7 @@ function headText(
     `${Object.entries(machine.packages)
       .map((one) => one.join(' '))
       .join(', ')}.`,
+    limitsText(limits),
     machine.namespace
       ? 'In a network namespace of its own: wire bytes are exact.'
       : 'No network namespace of its own could be had: wire bytes contain everything on loopback.',
@@ -195,6 +199,7 @@ async function main(): Promise<void> {
   }
 
   const machine = describeMachine(directory)
+  const limits = limitsOf(directory)
   const settings = {
     quick: flags.quick,
     repetitions: repetitions(),
@@ -205,8 +210,8 @@ async function main(): Promise<void> {
     version,
     durability,
   }))
-  json('machine', { ...machine, systems, settings })
-  print(headText(machine, systems, settings))
+  json('machine', { ...machine, limits, systems, settings })
+  print(headText(machine, limits, systems, settings))
 
   const bench = new Bench({
     quick: flags.quick,
