@@ -139,6 +139,11 @@ All is well: complete, and the connected peer agrees.
       assert.match(plain({ context }), /of 5 writers, 2 gaps/)
     })
 
+    it('changes that peers told of and that have not come', () => {
+      const context = { ...status.context, catchingUp: true }
+      assert.match(plain({ context }), /of 5 writers, no gaps; more are on their way/)
+    })
+
     it('a link that stays without gossip', () => {
       assert.match(verdict({ peers: [{ ...peer, gossip: false }] }), /^! No gossip with edge-8 /)
       const fresh = { ...peer, gossip: false, connectedAt: NOW - 1000 }

@@ -37,6 +37,14 @@ READING "hearsay peers"
   repairing            a session is under way
   no answer for T      it was asked and is silent
 
+WHEN "hearsay status" SAYS "more are on their way"
+
+A peer has told of changes that have not come yet. What took the place of a
+removed value may be among them, so until then nobody removes a value only
+because this daemon has heard that it is gone: two daemons may show different
+values for so long. Where the changes were lost with a disk the daemon waits
+for two minutes and then gives its word.
+
 WHEN IT IS SLOW
 
   busy     A daemon answers repair.sessionsMax askers at a time.
