@@ -6,7 +6,8 @@
  * started again, or thrown away for a new one. A fixed number of keys is written and deleted over and over; watches are opened
  * and closed; `converged` is asked, and every yes checked (judge.ts).
  *
- * The first fifth is warming up: caches fill, the collector finds its size. Through the rest go lines by least squares; each
+ * Before that one daemon writes and deletes more keys than a daemon's log of removals remembers: while it fills, memory grows
+ * as it should. The first fifth is warming up: caches fill, the collector finds its size. Through the rest go lines by least squares; each
  * slope is printed with its 95 % confidence interval. The claim is that nothing is shown to grow: it fails when even the lower
  * end of an interval is above what is allowed. A context has one interval for each run that ever wrote, by design; what must
  * not grow are intervals beyond that, its gaps. Exit code 0 says that the claim held. The plot is an SVG file.
@@ -17,8 +18,11 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import type { Mutation } from '../../src/daemon-api.ts'
 import { residentMiB } from '../bench/machine.ts'
+import { converged } from '../support/daemons.ts'
 import type { TestDaemon } from '../support/daemons.ts'
+import { PATIENCE_MS } from './patience.ts'
 import { plot } from './plot.ts'
 import { seconds } from './scenario.ts'
 import { fit } from './slope.ts'
@@ -29,6 +33,8 @@ const STAYING = 2
 const SAMPLE_MS = 5_000
 const CHURN_MS = 15_000
 const WARM_UP_PART = 0.2
+/** More than the removal log has room for (`src/core/removal-log.ts`). */
+const REMOVALS = 70_000
 const MiB = 2 ** 20
 
 interface Quantity {
@@ -97,6 +103,22 @@ async function churn(world: World, staying: readonly TestDaemon[]): Promise<void
   world.write([fresh])
 }
 
+function* fillers(op: Mutation['op']): Generator<Mutation> {
+  for (let i = 0; i < REMOVALS; i++) {
+    const key = Buffer.from(`filler-${i}`)
+    yield op === 'put' ? { op, key, value: key } : { op, key }
+  }
+}
+
+async function fillRemovalLogs(world: World, { client }: TestDaemon): Promise<void> {
+  for (const op of ['put', 'delete'] as const) {
+    for await (const answer of client.write(fillers(op))) {
+      if ('error' in answer) throw answer.error
+    }
+  }
+  await converged(world.running, { waitMs: PATIENCE_MS })
+}
+
 /** A client that comes, waits for a change and goes. */
 async function watch({ client }: TestDaemon): Promise<void> {
   const abort = new AbortController()
@@ -114,6 +136,7 @@ async function soak(
   const samples: Samples = new Map(
     QUANTITIES.map((one) => [one, new Map(staying.map((daemon) => [daemon, []]))]),
   )
+  await fillRemovalLogs(world, daemons[0]!)
   world.write(daemons)
   const begun = performance.now()
   const over = new AbortController()
