@@ -103,8 +103,9 @@ export class Links {
       },
     })
     this.#nonce = host.options.random.bytes(NONCE_BYTES)
-    const budget = new Budget(host.options.settings.repair, host.now().mono)
-    this.#turns = new Turns(budget, () => this.#answerers())
+    const { repair } = host.options.settings
+    const budget = new Budget(repair, host.now().mono)
+    this.#turns = new Turns(budget, repair.sessionsMax, () => this.#answerers())
     this.#gaps = new GapWatch(host.replica.context, host.options.settings.repair.gapDelay)
   }
 
@@ -556,7 +557,7 @@ export class Links {
         return peer === undefined ? 0 : this.#send(peer, type, body)
       },
       young: () => this.#host.young.at(this.#host.now().mono),
-      mayPull: () => this.#pullsUnderWay() < this.#host.options.settings.repair.sessionsMax,
+      mayPull: () => this.#turns.mayBegin(this.#host.now().mono),
       complete: () => this.#host.complete(),
       isCatchingUp: () => this.isCatchingUp(),
       serve: () => this.#turns.serve(this.#host.now().mono),
@@ -569,12 +570,6 @@ export class Links {
 
   *#answerers(): Generator<Answerer> {
     for (const peer of this.peers.values()) yield peer.answerer
-  }
-
-  #pullsUnderWay(): number {
-    let pulls = 0
-    for (const peer of this.peers.values()) if (peer.answerer.pulling) pulls++
-    return pulls
   }
 
   #send<T extends LinkType>(peer: Peer, type: T, body: LinkBodies[T]): number {

@@ -7,12 +7,14 @@ import { Turns } from '../../src/core/repair/turns.ts'
 import { SETTINGS } from '../support/fleet.ts'
 
 const CHUNK_BYTES = 1_000
+const SESSIONS_MAX = 4
 
 /** Whoever pulls from it asks again as soon as it has been served. */
 function newAnswerer(name: string, served: string[], chunks = Infinity): Answerer {
   let left = chunks
   const one = {
     servedAs: 0,
+    pulling: true,
     get waits() {
       return left > 0
     },
@@ -33,14 +35,14 @@ describe('core: turns of those that pull', () => {
   it('nobody waits for one that asks again and again, though the budget is always spent', () => {
     const served: string[] = []
     const answerers = ['a', 'b', 'c'].map((name) => newAnswerer(name, served))
-    const turns = new Turns(budgetOf(CHUNK_BYTES / 2), () => answerers)
+    const turns = new Turns(budgetOf(CHUNK_BYTES / 2), SESSIONS_MAX, () => answerers)
     for (let mono = 0; served.length < 9; mono = turns.dueAt()) turns.serve(mono)
     assert.equal(served.join(''), 'abcabcabc')
   })
 
   it('a call sends a bounded part, and the rest is due at once', () => {
     const served: string[] = []
-    const turns = new Turns(budgetOf(1e9), () => [newAnswerer('a', served)])
+    const turns = new Turns(budgetOf(1e9), SESSIONS_MAX, () => [newAnswerer('a', served)])
     turns.serve(5)
     assert.equal(served.length, Math.ceil((128 * 1024) / CHUNK_BYTES))
     assert.equal(turns.dueAt(), 5)
@@ -49,9 +51,25 @@ describe('core: turns of those that pull', () => {
   it('nothing is due when nobody waits', () => {
     const served: string[] = []
     const answerers = [newAnswerer('a', served, 2)]
-    const turns = new Turns(budgetOf(1e9), () => answerers)
+    const turns = new Turns(budgetOf(1e9), SESSIONS_MAX, () => answerers)
     turns.serve(0)
     assert.equal(served.length, 2)
     assert.equal(turns.dueAt(), Infinity)
+  })
+
+  it('while the budget is overdrawn no more pulls begin than get a second chunk before they are given up', () => {
+    const budget = budgetOf(CHUNK_BYTES / 2)
+    const answerers: Answerer[] = []
+    const turns = new Turns(budget, SESSIONS_MAX, () => answerers)
+    const pulls = (): number => {
+      answerers.length = 0
+      while (turns.mayBegin(0)) answerers.push(newAnswerer('a', []))
+      return answerers.length
+    }
+    assert.equal(pulls(), SESSIONS_MAX)
+    budget.spend(1e9)
+    const overdrawn = pulls()
+    assert.ok(overdrawn > 0)
+    assert.ok(overdrawn * budget.readyAt() < SETTINGS.repair.sessionTimeout)
   })
 })

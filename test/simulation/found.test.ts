@@ -6,6 +6,7 @@ import type { CoreSettings } from '../../src/core/settings.ts'
 import { CALM, SETTINGS } from '../support/fleet.ts'
 import type { Faults } from '../support/fleet.ts'
 import { Run } from './run.ts'
+import { POISON } from './scenario.ts'
 import type { Action, Op, Scenario, Step, World } from './scenario.ts'
 
 function scenario(
@@ -23,6 +24,7 @@ function scenario(
     faults?: Partial<Faults>
     repair?: Partial<CoreSettings['repair']>
     inlineBytes?: number
+    kinds?: World['kinds']
   },
   steps: [id: number, at: number, action: Action][],
 ): Scenario {
@@ -365,6 +367,25 @@ const FOUND: [title: string, found: Scenario][] = [
         [103, 1_265, write(4, remove(2))],
         [105, 1_330, write(3, remove(3))],
         [108, 1_871, { do: 'restoreDisk', node: 3, copy: 70, downMs: 3_000 }],
+      ],
+    ),
+  ],
+  [
+    'what is behind an item that nobody can read arrives, however many pull at a low budget (R16)',
+    scenario(
+      3_017_425,
+      {
+        nodes: 6,
+        endMs: 240_000,
+        workload: 'large siblings',
+        kinds: [POISON],
+        faults: { linkDelay: [1, 5], gossipDelay: [1, 5], commitTime: [0, 10] },
+        repair: { bytesPerSecond: 2_000, removalHold: 60_000 },
+        inlineBytes: 30,
+      },
+      [
+        [22, 101_062, write(2, blind(0, 70_000))],
+        [34, 171_165, write(2, put(1, 15_000))],
       ],
     ),
   ],

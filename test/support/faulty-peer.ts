@@ -19,7 +19,9 @@ const TRIES = 8
 /** First bytes of messages. */
 const HELLO = 1
 export const CHUNK = 8
-export const RESOLVED = 15
+const RESOLVED = 15
+/** Those of the range step, and of the questions after it. */
+export const RANGE_STEP: ReadonlySet<number> = new Set([12, 13, 14, RESOLVED])
 /** Those that say what is held of a key, and bring items. */
 export const HAVE_ITEMS: ReadonlySet<number> = new Set([CHUNK, RESOLVED])
 /** A field of number 100 with two bytes in it: later versions may add such. */

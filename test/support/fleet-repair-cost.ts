@@ -16,7 +16,7 @@ import type { CoreEffect, CoreEvent } from '../../src/core/events.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
 import * as intervals from '../../src/core/intervals.ts'
 import { check } from './check-failure.ts'
-import { RESOLVED } from './faulty-peer.ts'
+import { RANGE_STEP } from './faulty-peer.ts'
 import type { FleetChecks } from './fleet-checks.ts'
 import type { Fleet, Observer, SimNode } from './fleet.ts'
 
@@ -24,8 +24,9 @@ import type { Fleet, Observer, SimNode } from './fleet.ts'
 const TIMES_MAX = 3
 /** For each link, in each repair interval: greetings, digests and the openings of sessions, both ways, a few times over. */
 const LINK_BYTES = 4_000
-/** The range step between two peers comes at most this often, and an answer in it has at most about so much. */
+/** The range step between two peers comes at most this often; the search in it has about so many bytes, and an answer at most. */
 const RANGES_EVERY_MS = 3_000
+const SEARCH_BYTES = 4_000
 const ANSWER_BYTES = 256 * 1024
 /** And for each interval of a context that may be told. */
 const INTERVAL_BYTES = 240
@@ -35,8 +36,10 @@ export class RepairCostWatch implements Observer {
   readonly #checks: FleetChecks
   readonly #since: number
   readonly #bytesBefore: number
-  /** Of what was sent since, answers to what the range step found. */
-  #answerBytes = 0
+  /** Pulls that had begun: what they bring may have come another way meanwhile. */
+  readonly #pullsBefore: number
+  /** Of what was sent since, what belongs to range steps. */
+  #rangeStepBytes = 0
   /** Of what was sent since, what went to those that had left: a link is up until it is noticed that its peer is gone. */
   #bytesToGone = 0
   /** What each replica had seen when it began to catch up. */
@@ -48,6 +51,7 @@ export class RepairCostWatch implements Observer {
     this.#checks = checks
     this.#since = fleet.time
     this.#bytesBefore = fleet.network.bytes
+    this.#pullsBefore = checks.members.reduce((sum, node) => sum + pullsFrom(node), 0)
     for (const node of checks.members) this.#keep(node)
     fleet.observers.push(this)
   }
@@ -61,7 +65,7 @@ export class RepairCostWatch implements Observer {
       if (effect.type !== 'send') continue
       const { length } = effect.bytes
       if (!this.#checks.members.some(({ id }) => id === effect.peer)) this.#bytesToGone += length
-      else if (effect.bytes[0] === RESOLVED) this.#answerBytes += length
+      else if (RANGE_STEP.has(effect.bytes[0]!)) this.#rangeStepBytes += length
     }
   }
 
@@ -72,15 +76,16 @@ export class RepairCostWatch implements Observer {
   /** What was sent since then is within the bound. */
   check(): void {
     const all = this.#fleet.network.bytes - this.#bytesBefore - this.#bytesToGone
-    // Answers that may be superfluous are allowed by themselves: a repair that sends anything else in vain is to be seen.
+    // What may be asked and answered in vain is allowed by itself: a repair that sends anything else in vain is to be seen.
     const links = this.#links()
-    const superfluous = Math.min(this.#answerBytes, links * this.#answerBytesMax())
+    const superfluous = Math.min(this.#rangeStepBytes, links * this.#rangeStepBytesMax())
     const sent = all - superfluous
     const { interval } = this.#fleet.settings.repair
     const rounds = Math.ceil((this.#fleet.time - this.#since) / interval) + 1
     const lacking = this.#lackingBytes()
     const perLink = LINK_BYTES + INTERVAL_BYTES * this.#longestContext()
-    const bound = TIMES_MAX * lacking + links * rounds * perLink
+    const begun = this.#pullsBefore * this.#checks.itemBytes
+    const bound = TIMES_MAX * lacking + begun + links * rounds * perLink
     check(sent <= bound, 'repair bytes', () => {
       return `${sent} bytes to agree, where replicas lacked ${lacking}; at most ${bound} are needed`
     })
@@ -100,11 +105,11 @@ export class RepairCostWatch implements Observer {
   }
 
   /** For each link. */
-  #answerBytesMax(): number {
+  #rangeStepBytesMax(): number {
     const { members, itemBytes } = this.#checks
     const holds = members.some(({ live }) => (live.counters()['removalsHeldBack'] ?? 0) > 0)
     const steps = holds ? 1 + (this.#fleet.time - this.#since) / RANGES_EVERY_MS : 1
-    return 2 * steps * Math.min(itemBytes, ANSWER_BYTES)
+    return steps * (SEARCH_BYTES + 2 * Math.min(itemBytes, ANSWER_BYTES))
   }
 
   #links(): number {
@@ -126,4 +131,8 @@ function countIntervals(context: Context): number {
   let count = 0
   for (const [, set] of context) count += set.length / 2
   return count
+}
+
+function pullsFrom({ live }: SimNode): number {
+  return [...live.links.peers.values()].filter(({ answerer }) => answerer.pulling).length
 }

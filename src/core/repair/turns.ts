@@ -9,15 +9,30 @@ import type { Budget } from './budget.ts'
 
 /** A call ends with the chunk that crosses this. */
 const CALL_BYTES = 128 * 1024
+/**
+ * Pulls that begin while the budget is overdrawn. A chunk keeps the next one waiting for at most a third of the silence that ends
+ * a session (`budget.ts`): of more in turn each would be given up before its second chunk, and what is behind an item that
+ * cannot be taken would never arrive (R16).
+ */
+const OVERDRAWN_PULLS_MAX = 2
 
 export class Turns {
   readonly #budget: Budget
+  readonly #sessionsMax: number
   readonly #answerers: () => Iterable<Answerer>
   #served = 0
 
-  constructor(budget: Budget, answerers: () => Iterable<Answerer>) {
+  constructor(budget: Budget, sessionsMax: number, answerers: () => Iterable<Answerer>) {
     this.#budget = budget
+    this.#sessionsMax = sessionsMax
     this.#answerers = answerers
+  }
+
+  /** Whether there is room for another pull. */
+  mayBegin(mono: number): boolean {
+    let pulls = 0
+    for (const answerer of this.#answerers()) if (answerer.pulling) pulls++
+    return pulls < this.#sessionsMax && (pulls < OVERDRAWN_PULLS_MAX || this.#budget.has(mono))
   }
 
   serve(mono: number): void {
