@@ -17,7 +17,7 @@ import type { ActorId } from '../bytes.ts'
 import type { ContextSnapshot } from '../context.ts'
 import * as intervals from '../intervals.ts'
 import type { Intervals } from '../intervals.ts'
-import { dotText, Item } from '../item.ts'
+import { compareDots, dotText, Item } from '../item.ts'
 import type { Dot } from '../item.ts'
 import type { Removal } from '../removal-log.ts'
 import { intervalsIn } from '../replica.ts'
@@ -181,6 +181,8 @@ class ChunkBuilder {
   readonly #ranges: DotRange[] = []
   readonly #keys = new Map<string, NamedKey>()
   readonly #carried = new Set<string>()
+  /** What the first key was named for. */
+  #first: Dot | undefined
   #bytes = 0
 
   constructor(replica: Replica, lacks: (item: Item) => boolean) {
@@ -232,7 +234,10 @@ class ChunkBuilder {
     return undefined
   }
 
-  /** False when it does not fit. The first key of a chunk always fits, with at least the item it is named for. */
+  /**
+   * False when it does not fit. The first key of a chunk always fits, with at least the item it is named for, and so does every
+   * other key of that dot (one with two contents may have several): a chunk that stops where it began would come again for ever.
+   */
   #nameKey(key: string, cause: Item | Removal): boolean {
     const named = this.#keys.get(key)
     if (named !== undefined) {
@@ -243,7 +248,8 @@ class ChunkBuilder {
     }
     const parts = this.#keyParts(key, cause)
     const bytes = keyStateBytes(parts)
-    if (this.#keys.size > 0 && this.#bytes + bytes > CHUNK_BYTES) return false
+    this.#first ??= cause
+    if (compareDots(cause, this.#first) !== 0 && this.#bytes + bytes > CHUNK_BYTES) return false
     this.#keys.set(key, parts)
     for (const item of parts.items) this.#carried.add(dotText(item))
     this.#bytes += bytes
