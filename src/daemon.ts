@@ -495,7 +495,11 @@ class RunningDaemon implements Daemon {
 
 /** Loaded when first asked for: it is a tenth of what a start would have to load. What it counts itself begins then. */
 async function newMetrics(): Promise<Metrics> {
-  const { Metrics: Loaded } = await import('./daemon/metrics.ts')
+  const { Metrics: Loaded } = await import('./daemon/metrics.ts').catch((cause: unknown) => {
+    const message =
+      'the files of the program were replaced since this daemon was started: restart it'
+    throw new HearsayError('PROGRAM_REPLACED', message, { cause })
+  })
   return new Loaded()
 }
 

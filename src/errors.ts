@@ -30,6 +30,7 @@ export const ERROR_CODES = [
   'STORE_FAILED',
   'WATCH_OVERFLOW',
   'BUSY',
+  'PROGRAM_REPLACED',
   // The data directory and the store.
   'DATA_DIR_UNUSABLE',
   'DATA_DIR_LOCKED',

@@ -33,6 +33,8 @@ const MEANINGS: Record<ErrorCode, string> = {
     'The disk refused a write. Whether this one is there is not known: read it when the daemon is well again. Look for a full or broken disk; reads go on.',
   WATCH_OVERFLOW: 'A watcher did not read for too long. List anew, and watch again.',
   BUSY: 'The peer answers as many repairs as it may. It is asked again by itself.',
+  PROGRAM_REPLACED:
+    'The files of the program were replaced or removed since this daemon was started, and this needs one of them. Restart the daemon; everything else goes on.',
   DATA_DIR_UNUSABLE: 'The data directory cannot be made, read or written. The message says why.',
   DATA_DIR_LOCKED: 'Another hearsayd runs on this data directory.',
   STORE_DAMAGED:
