@@ -6,6 +6,7 @@ import { dotText, makeRegister } from '../../src/core/item.ts'
 import type { Dot, Item } from '../../src/core/item.ts'
 import { decodeKeyState } from '../../src/core/repair/key-state.ts'
 import { PullAnswer } from '../../src/core/repair/pull-answer.ts'
+import { RemovedSince } from '../../src/core/repair/removed-since.ts'
 import { Replica } from '../../src/core/replica.ts'
 import { decodeActors, decodeRanges } from '../../src/core/wire/dots.ts'
 import type { Chunk } from '../../src/core/wire/messages.ts'
@@ -77,7 +78,13 @@ describe('core: pull answers', () => {
       const random = new Seeded(seed, 'pull answers')
       const replica = randomReplica(random)
       const theirs = randomContext(random)
-      const pull = new PullAnswer(replica, 1, { theirs, buckets: undefined }, new Map(), 1)
+      const pull = new PullAnswer(
+        replica,
+        new RemovedSince(1),
+        { theirs, buckets: undefined },
+        new Map(),
+        1,
+      )
       const told = new Set<string>()
       while (!pull.done) {
         const chunk = dotsOf(pull.nextChunk())
@@ -106,7 +113,7 @@ describe('core: pull answers', () => {
     const removed = { actor: OTHER, counter: 1 }
     replica.removals.add({ actor: WRITER, counter: 1, removed, key: 'deleted elsewhere' })
     const scope = { theirs: new Map([[OTHER, [1, 1]]]), buckets: undefined }
-    const pull = new PullAnswer(replica, 1, scope, new Map(), 1_000_000)
+    const pull = new PullAnswer(replica, new RemovedSince(1), scope, new Map(), 1_000_000)
     let chunks = 0
     while (!pull.done && chunks < CHUNKS_MAX) {
       pull.nextChunk()

@@ -81,6 +81,14 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     replace: `if (state.key === '')`,
   },
   {
+    name: 'R5 pull',
+    what: 'a pull says that a dot is dead whose successor came after it began',
+    file: 'repair/answerer.js',
+    find: `this.#removed?.add(items);`,
+    replace: `void items;`,
+    from: 5_024_490,
+  },
+  {
     name: 'R5 hearsay',
     what: 'a peer that may lack the successor of a dot vouches that it is dead',
     file: 'links.js',

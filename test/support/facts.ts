@@ -2,6 +2,11 @@
 import type { ActorId } from '../../src/core/bytes.ts'
 import type { Dot, Item } from '../../src/core/item.ts'
 
+/** A mutation that superseded another one, and which content of that it had observed. */
+export interface Superseded extends Dot {
+  content: number | undefined
+}
+
 export interface Fact extends Dot {
   /** What it added, if it was a put and its item came to the disk of its origin. */
   item: Item | undefined
@@ -11,7 +16,7 @@ export interface Fact extends Dot {
   /** Its item may be missing where the dot is covered: a mutation that may be executed superseded it, or it was purged. */
   dead: boolean
   /** The acknowledged mutations that superseded it: its item must be nowhere in the end. */
-  goneBy: Dot[] | undefined
+  goneBy: Superseded[] | undefined
   /** The mutations that may have superseded it, acknowledged or not, once they are durable; or nobody can tell. */
   replacedBy: Fact[] | 'unknown' | undefined
 }

@@ -502,7 +502,8 @@ export class FleetChecks implements Observer {
         this.#account(node).committed?.kills.filter((kill) => kill.item?.key === key)
       for (const one of gone ?? []) {
         const isForgotten = node.broken && one !== undefined && this.#forgotten.has(textOf(one))
-        if (one !== undefined && one !== fact && !isForgotten) (one.goneBy ??= []).push(dot)
+        if (one === undefined || one === fact || isForgotten) continue
+        one.goneBy = [...(one.goneBy ?? []), { ...dot, content: one.item?.lane0 }]
       }
     }
   }
@@ -642,7 +643,9 @@ export class FleetChecks implements Observer {
       if (item.expiry > 0 && item.expiry <= nowWall) continue
       lines.push(`${item.actor} ${item.counter} ${item.lane0} ${item.lane1}`)
       // What only a lost disk knew of: whoever else had removed the item would not hold it, and could not agree.
-      const by = fact.goneBy?.find((one) => !this.#isOfLostDisk(one))
+      const by = fact.goneBy?.find(
+        (one) => !this.#isOfLostDisk(one) && (!isTwin || one.content === item.lane0),
+      )
       check(by === undefined, 'no return', () => {
         return `${node.id} still holds ${short(item)}, superseded by ${short(by!)}`
       })

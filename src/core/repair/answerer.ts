@@ -16,6 +16,7 @@ import { PullAnswer } from './pull-answer.ts'
 import { answerRanges, decodeRangeClaims, encodeRangeClaims } from './ranges.ts'
 import { answerResolve } from './resolve.ts'
 import { ACTORS_PER_PULL_MAX } from './pull-ask.ts'
+import { RemovedSince } from './removed-since.ts'
 
 const BUCKET_HASH_BYTES = 8
 /** How long a refused asker should wait, milliseconds, before jitter. */
@@ -42,6 +43,8 @@ export interface AnswererHost {
 export class Answerer {
   readonly #host: AnswererHost
   #pull: PullAnswer | undefined
+  /** Of the latest session, until nothing was heard of it for so long that it is over. */
+  #removed: RemovedSince | undefined
   #progressAt = 0
   /** Place in the order in which askers were served; 0 when it was not. */
   servedAs = 0
@@ -74,14 +77,17 @@ export class Answerer {
     else if (message.type === 'credit') this.#onCredit(message.body)
     else if (message.type === 'rangesAsk') this.#onRanges(message.body)
     else if (message.type === 'resolve') this.#onResolve(message.body)
-    else if (message.type === 'sessionEnd' && this.#pull?.session === message.body.session) {
+    else if (message.type === 'sessionEnd' && this.#removed?.session === message.body.session) {
       this.#pull = undefined
+      this.#removed = undefined
     }
   }
 
-  /** As `PullAnswer.removed`. */
+  /** Items were removed here. */
   removed(items: Iterable<Item>): void {
-    this.#pull?.removed(items)
+    const isOver = !this.pulling && this.#host.mono() > this.#progressAt + this.#host.timeoutMs
+    if (isOver) this.#removed = undefined
+    this.#removed?.add(items)
   }
 
   /** Whether there is something to send, and the asker has room for it. */
@@ -117,23 +123,29 @@ export class Answerer {
     ) {
       return this.#host.violation('pull request')
     }
-    if (!this.pulling && !this.#host.mayPull()) {
-      const { session } = wire
-      const retryMs = BUSY_RETRY_MS
-      this.#host.send('sessionEnd', { session, code: 'BUSY', retryMs, fromAsker: false })
-      return
-    }
+    if (!this.pulling && !this.#host.mayPull()) return this.#refuse(wire.session)
     const buckets = list.length === 0 ? undefined : new Set(list)
     const { replica } = this.#host
+    const { session } = wire
+    if (this.#removed?.session !== session) {
+      // What happened since the buckets were compared is not known any more.
+      if (buckets !== undefined) return this.#refuse(session)
+      this.#removed = new RemovedSince(session)
+    }
     if (hasSummary || (buckets === undefined && replica.context.actors > ACTORS_PER_PULL_MAX)) {
       return this.#sendBuckets(wire)
     }
     const young = wire.fresh ? new Map() : this.#host.young()
     const scope = { theirs, buckets }
-    this.#pull = new PullAnswer(replica, wire.session, scope, young, this.#host.windowBytes)
+    this.#pull = new PullAnswer(replica, this.#removed, scope, young, this.#host.windowBytes)
     this.#host.send('pullOpen', this.#pull.opening())
     this.#endIfDone()
     this.#host.serve()
+  }
+
+  #refuse(session: number): void {
+    const retryMs = BUSY_RETRY_MS
+    this.#host.send('sessionEnd', { session, code: 'BUSY', retryMs, fromAsker: false })
   }
 
   #sendBuckets(wire: PullRequest): void {

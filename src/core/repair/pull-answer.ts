@@ -7,9 +7,7 @@
  * key's held dots), and hence which are dead (all others). A dot that is held is always named in the chunk whose range
  * has it, so that an asker that could not take the item knows to leave its dot out.
  *
- * What is removed while the pull goes on may have a successor that is not in `ctx0` and will not be sent. Such a dot is
- * left out of the ranges, for the next pull to tell of: the asker would know that it is dead and not what took its place,
- * and would have others remove it with nothing to show instead (R5).
+ * What is removed while the session goes on is left out of the ranges, for the next pull to tell of (`removed-since.ts`).
  *
  * Dots younger than the pull delay are left to gossip unless the asker says that its link is fresh.
  */
@@ -27,6 +25,7 @@ import type { DotRange } from '../wire/dots.ts'
 import type { Chunk, PullOpen } from '../wire/messages.ts'
 import { encodeKeyState, keyStateBytes } from './key-state.ts'
 import type { KeyStateParts, Proof } from './key-state.ts'
+import type { RemovedSince } from './removed-since.ts'
 
 /** Small enough that building one does not stall the daemon, large enough that framing does not show. */
 const CHUNK_BYTES = 64 * 1024
@@ -48,19 +47,21 @@ export class PullAnswer {
   readonly #scope: PullScope
   readonly #open = new Map<ActorId, Intervals>()
   #todo: DotRange[] = []
-  /** Of the dots to tell of, those that were removed since the latest chunk. */
-  #removed: Dot[] = []
+  readonly #removed: RemovedSince
+  /** Of `#removed`, as it was left out of what is to do. */
+  #removedVersion = 0
   #credit: number
 
   constructor(
     replica: Replica,
-    session: number,
+    removed: RemovedSince,
     scope: PullScope,
     young: ContextPart,
     windowBytes: number,
   ) {
-    this.session = session
+    this.session = removed.session
     this.#replica = replica
+    this.#removed = removed
     this.#scope = scope
     this.#credit = windowBytes
     const ctx0 = replica.context.snapshot()
@@ -102,13 +103,6 @@ export class PullAnswer {
     this.#credit -= bytes
   }
 
-  /** Items were removed here since the request came. */
-  removed(items: Iterable<Item>): void {
-    for (const { actor, counter } of items) {
-      if (this.#open.has(actor)) this.#removed.push({ actor, counter })
-    }
-  }
-
   nextChunk(): Chunk {
     this.#leaveOutRemoved()
     const chunk = new ChunkBuilder(this.#replica, (item) => this.#lacks(item))
@@ -123,12 +117,11 @@ export class PullAnswer {
   }
 
   #leaveOutRemoved(): void {
-    if (this.#removed.length === 0) return
-    const removed = setsOf(this.#removed)
-    this.#removed = []
+    if (this.#removedVersion === this.#removed.version) return
+    this.#removedVersion = this.#removed.version
     const todo: DotRange[] = []
     for (const { actor, from, to } of this.#todo) {
-      const rest = intervals.subtract([from, to], intervalsIn(removed, actor))
+      const rest = intervals.subtract([from, to], this.#removed.of(actor))
       for (let i = rest.length - 2; i >= 0; i -= 2) {
         todo.push({ actor, from: rest[i]!, to: rest[i + 1]! })
       }
@@ -150,20 +143,6 @@ function* actorsInScope(
 ): Generator<readonly [ActorId, Intervals]> {
   if (buckets === undefined) yield* context
   else for (const bucket of buckets) yield* context.bucket(bucket)
-}
-
-function setsOf(dots: readonly Dot[]): Map<ActorId, Intervals> {
-  const counters = new Map<ActorId, number[]>()
-  for (const { actor, counter } of dots) {
-    const list = counters.get(actor)
-    if (list === undefined) counters.set(actor, [counter])
-    else list.push(counter)
-  }
-  const sets = new Map<ActorId, Intervals>()
-  for (const [actor, list] of counters) {
-    sets.set(actor, intervals.fromAscending(list.sort((a, b) => a - b)))
-  }
-  return sets
 }
 
 interface NamedKey extends KeyStateParts {
