@@ -22,6 +22,10 @@ export interface BatchAccount {
   items: StoredItem[]
   deletes: Dot[]
   context: [string, Intervals][]
+  /** Puts that the node sees for the first time, held or not. */
+  seen: Fact[]
+  /** It applies a removal that was held back for as long as it may be, with an alarm (R13). */
+  overdue: boolean
   /** Mutations of this node that it makes. */
   own: Fact[]
   /** What those supersede. */
@@ -38,6 +42,8 @@ export function readBatch(batch: RawBatch, number: number): BatchAccount {
     items: [],
     deletes: batch.deletes.map(dotOfKey),
     context: [],
+    seen: [],
+    overdue: false,
     own: [],
     kills: [],
     replaced: [],

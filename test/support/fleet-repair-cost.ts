@@ -51,7 +51,7 @@ export class RepairCostWatch implements Observer {
     this.#checks = checks
     this.#since = fleet.time
     this.#bytesBefore = fleet.network.bytes
-    this.#pullsBefore = checks.members.reduce((sum, node) => sum + pullsFrom(node), 0)
+    this.#pullsBefore = checks.members.reduce((sum, node) => sum + pullsOf(node), 0)
     for (const node of checks.members) this.#keep(node)
     fleet.observers.push(this)
   }
@@ -75,6 +75,7 @@ export class RepairCostWatch implements Observer {
 
   /** What was sent since then is within the bound. */
   check(): void {
+    if (this.#checks.hasTwins) return
     const all = this.#fleet.network.bytes - this.#bytesBefore - this.#bytesToGone
     // What may be asked and answered in vain is allowed by itself: a repair that sends anything else in vain is to be seen.
     const links = this.#links()
@@ -133,6 +134,6 @@ function countIntervals(context: Context): number {
   return count
 }
 
-function pullsFrom({ live }: SimNode): number {
-  return [...live.links.peers.values()].filter(({ answerer }) => answerer.pulling).length
+function pullsOf({ live }: SimNode): number {
+  return [...live.links.peers.values()].filter(({ session }) => session?.pulling === true).length
 }
