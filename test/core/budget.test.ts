@@ -29,7 +29,7 @@ describe('core: budget of repair', () => {
     assert.ok(budget.has(at))
   })
 
-  it('keeps nobody waiting for a third of the silence that ends a session, whatever was sent (R16)', () => {
+  it('keeps nobody waiting for more than a third of the silence that ends a session, whatever was sent (R16)', () => {
     const budget = newBudget()
     budget.spend(1_000_000)
     budget.spend(1_000_000)

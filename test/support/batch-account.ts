@@ -24,8 +24,8 @@ export interface BatchAccount {
   context: [string, Intervals][]
   /** Puts that the node sees for the first time, held or not. */
   seen: Fact[]
-  /** It applies a removal that was held back for as long as it may be, with an alarm (R13). */
-  overdue: boolean
+  /** Removals that it applies because they were held back for as long as they may be, each with an alarm (R13). */
+  overdue: number
   /** Mutations of this node that it makes. */
   own: Fact[]
   /** What those supersede. */
@@ -43,7 +43,7 @@ export function readBatch(batch: RawBatch, number: number): BatchAccount {
     deletes: batch.deletes.map(dotOfKey),
     context: [],
     seen: [],
-    overdue: false,
+    overdue: 0,
     own: [],
     kills: [],
     replaced: [],

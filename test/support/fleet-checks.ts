@@ -278,6 +278,9 @@ export class FleetChecks implements Observer {
     const account = this.#account(node)
     const read = readBatch(batch, node.disk.batches + 1)
     read.told = account.told.splice(0)
+    const overdue = node.live.counters()['removalsOverdue'] ?? 0
+    read.overdue = overdue - account.overdue
+    account.overdue = overdue
     const writes = new PendingWrites(account.pending.values())
     const stored = new Map<string, StoredItem>()
     for (const item of read.items) stored.set(textOf(item), item)
@@ -291,9 +294,6 @@ export class FleetChecks implements Observer {
       const fact = this.#known(node, dot)
       this.#checkRemoval(node, account, fact, { writes, read, held: true })
     }
-    const overdue = node.live.counters()['removalsOverdue'] ?? 0
-    read.overdue = overdue > account.overdue
-    account.overdue = overdue
     account.overdueKeys.clear()
     account.underWay = read
     account.undurable.push(read)
@@ -390,7 +390,7 @@ export class FleetChecks implements Observer {
       return
     }
     if (node.broken || this.#twins.has(fact.actor)) return
-    if (this.#mayForget(node, account, fact, held ? read : undefined)) return
+    if (this.#mayForget(account, fact, held ? read : undefined)) return
     if (fact.item !== undefined && this.#mayPurge(node, fact.item)) {
       fact.dead = true
       return
@@ -402,14 +402,13 @@ export class FleetChecks implements Observer {
   }
 
   /** @param read the commit that removes what was held; absent where it never was */
-  #mayForget(node: SimNode, account: Account, fact: Fact, read: BatchAccount | undefined): boolean {
+  #mayForget(account: Account, fact: Fact, read: BatchAccount | undefined): boolean {
     const forgotten = this.#forgotten.get(textOf(fact))
     if (forgotten === undefined || fact.item === undefined) return false
     const { key } = fact.item
     const isReplaced = read?.seen.some(({ item }) => item?.key === key) === true
-    if (read !== undefined && !isReplaced) {
-      const alarms = (node.live.counters()['removalsOverdue'] ?? 0) - account.overdue
-      if (account.overdueKeys.add(key).size > alarms) return false
+    if (read !== undefined && !isReplaced && account.overdueKeys.add(key).size > read.overdue) {
+      return false
     }
     forgotten.gone = true
     return true
@@ -476,7 +475,7 @@ export class FleetChecks implements Observer {
     for (const dot of batch.deletes) {
       const held = replica.held(dot.actor, dot.counter) !== undefined
       check(!held, 'memory', () => `${node.id} holds ${short(dot)}, which it removed on disk`)
-      if (!batch.overdue) this.#checkSurvivors(node, dot, batch.told)
+      if (batch.overdue === 0) this.#checkSurvivors(node, dot, batch.told)
     }
     for (const number of account.summaries.keys()) {
       if (number < node.disk.durable) account.summaries.delete(number)
