@@ -17,6 +17,7 @@ import type { ControlServer } from './control/server.ts'
 import { toBinary, toHex } from './core/bytes.ts'
 import { makeDigest } from './core/repair/digest.ts'
 import type { Receipt } from './core/repair/session.ts'
+import { SIZES } from './core/repair/sizes.ts'
 import type { EngineOptions } from './core/settings.ts'
 import { decodeGossip } from './core/wire/gossip.ts'
 import type { LocalMutation, LocalResult } from './core/writes.ts'
@@ -147,6 +148,7 @@ function engineOptionsOf(
 ): EngineOptions {
   return {
     settings: config,
+    sizes: SIZES,
     hash: cluster.hash,
     random: {
       bytes: (count) => randomBytes(count),

@@ -363,6 +363,7 @@ export class Links {
     const offeredAt = this.#host.now().wall
     return {
       replica,
+      sizes: this.#host.options.sizes,
       hash: this.#host.options.hash,
       self: () => this.#self(),
       mono: () => this.#host.now().mono,
@@ -549,6 +550,7 @@ export class Links {
     const peerOf = (): Peer | undefined => this.peers.get(id)
     return new Answerer({
       replica: this.#host.replica,
+      sizes: this.#host.options.sizes,
       windowBytes: this.#host.options.settings.repair.windowBytes,
       timeoutMs: this.#host.options.settings.repair.sessionTimeout,
       mono: () => this.#host.now().mono,

@@ -1,4 +1,5 @@
 import type { Hash } from './item.ts'
+import type { RepairSizes } from './repair/sizes.ts'
 
 /** What the core can be told. Durations are milliseconds, sizes are bytes. `config/default.yaml` explains each knob. */
 export interface CoreSettings {
@@ -61,6 +62,7 @@ export interface Random {
 
 export interface EngineOptions {
   settings: CoreSettings
+  sizes: RepairSizes
   hash: Hash
   random: Random
   /** The map's id, 16 bytes. */

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pino } from 'pino'
 import { defaultConfig } from '../../src/config/config.ts'
+import { SIZES } from '../../src/core/repair/sizes.ts'
 import { CoreDriver, loadEngine } from '../../src/daemon/core-driver.ts'
 import { createDaemon } from '../../src/daemon.ts'
 import { clusterOf, peerHash } from '../../src/daemon/identity.ts'
@@ -24,6 +25,7 @@ function options() {
   const { map, hash } = clusterOf(undefined)
   return {
     settings: defaultConfig(),
+    sizes: SIZES,
     hash,
     random: { bytes: (count: number) => randomBytes(count), float: () => Math.random() },
     map,

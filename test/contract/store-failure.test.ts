@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pino } from 'pino'
+import { SIZES } from '../../src/core/repair/sizes.ts'
 import type { EngineOptions } from '../../src/core/settings.ts'
 import { CoreDriver, loadEngine } from '../../src/daemon/core-driver.ts'
 import { HearsayError } from '../../src/errors.ts'
@@ -93,6 +94,7 @@ describe('after a failed commit', function () {
     ends.push(() => data.close())
     const options: EngineOptions = {
       settings: SETTINGS,
+      sizes: SIZES,
       hash,
       random: new Seeded(peerId.charCodeAt(0)),
       map: new Uint8Array(16),

@@ -6,6 +6,7 @@ import { makeRegister } from '../../src/core/item.ts'
 import type { Item } from '../../src/core/item.ts'
 import { Answerer } from '../../src/core/repair/answerer.ts'
 import { PullAsk } from '../../src/core/repair/pull-ask.ts'
+import { SIZES } from '../../src/core/repair/sizes.ts'
 import { Replica } from '../../src/core/replica.ts'
 import { decodeActors, decodeRanges } from '../../src/core/wire/dots.ts'
 import type { LinkBodies, LinkType } from '../../src/core/wire/link.ts'
@@ -25,6 +26,7 @@ class Side {
   readonly replica = new Replica(hash)
   readonly answerer = new Answerer({
     replica: this.replica,
+    sizes: SIZES,
     windowBytes: 1_000_000,
     timeoutMs,
     mono: () => this.mono,
@@ -84,7 +86,7 @@ function begun(): {
   const [first, second] = [item(one!, 2), item(other!, 2)]
   side.replica.insert(first)
   side.replica.context.addRange(one!, 2, 2)
-  const ask = new PullAsk(7, true, context)
+  const ask = new PullAsk(7, true, context, SIZES)
   const [answer] = side.answer(ask.firstRequest(context))
   assert.ok(answer?.type === 'pullBuckets')
   return { side, ask, differing: answer.body, first, second }

@@ -7,11 +7,13 @@ import type { Dot, Item } from '../../src/core/item.ts'
 import { decodeKeyState } from '../../src/core/repair/key-state.ts'
 import { PullAnswer } from '../../src/core/repair/pull-answer.ts'
 import { RemovedSince } from '../../src/core/repair/removed-since.ts'
+import { SIZES } from '../../src/core/repair/sizes.ts'
 import { Replica } from '../../src/core/replica.ts'
 import { decodeActors, decodeRanges } from '../../src/core/wire/dots.ts'
 import type { Chunk } from '../../src/core/wire/messages.ts'
 import { hash } from '../support/fleet.ts'
 import { Seeded } from '../support/seeded.ts'
+import { drawSizes } from '../support/small-sizes.ts'
 
 const [WRITER, OTHER] = ['w'.repeat(16), 'o'.repeat(16)]
 /** Two of them are more than a chunk. */
@@ -26,7 +28,7 @@ function item(actor: string, counter: number, key: string, bytes = BYTES): Item 
 const ACTORS = ['a', 'b', 'c'].map((name) => name.repeat(16))
 const COUNTERS = 12
 const KEYS = ['1', '2', '3', '4']
-const SIZES = [0, 100, 20_000, 40_000, 70_000]
+const VALUE_BYTES = [0, 100, 20_000, 40_000, 70_000]
 
 /** All dots are seen; some are held, and some, held or not, are deletes. */
 function randomReplica(random: Seeded): Replica {
@@ -36,7 +38,7 @@ function randomReplica(random: Seeded): Replica {
     replica.context.addRange(actor, 1, COUNTERS)
     for (let counter = 1; counter <= COUNTERS; counter++) {
       if (random.chance(0.4))
-        items.push(item(actor, counter, random.pick(KEYS), random.pick(SIZES)))
+        items.push(item(actor, counter, random.pick(KEYS), random.pick(VALUE_BYTES)))
     }
   }
   replica.load(items)
@@ -84,6 +86,7 @@ describe('core: pull answers', () => {
         { theirs, buckets: undefined },
         new Map(),
         1,
+        drawSizes(random),
       )
       const told = new Set<string>()
       while (!pull.done) {
@@ -113,7 +116,7 @@ describe('core: pull answers', () => {
     const removed = { actor: OTHER, counter: 1 }
     replica.removals.add({ actor: WRITER, counter: 1, removed, key: 'deleted elsewhere' })
     const scope = { theirs: new Map([[OTHER, [1, 1]]]), buckets: undefined }
-    const pull = new PullAnswer(replica, new RemovedSince(1), scope, new Map(), 1_000_000)
+    const pull = new PullAnswer(replica, new RemovedSince(1), scope, new Map(), 1_000_000, SIZES)
     let chunks = 0
     while (!pull.done && chunks < CHUNKS_MAX) {
       pull.nextChunk()

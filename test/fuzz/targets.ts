@@ -10,6 +10,7 @@ import { compareDigests, decodeDigest, makeDigest } from '../../src/core/repair/
 import { PullAsk } from '../../src/core/repair/pull-ask.ts'
 import { decodeRangeClaims, nextClaims } from '../../src/core/repair/ranges.ts'
 import { Loader } from '../../src/core/records.ts'
+import { SIZES } from '../../src/core/repair/sizes.ts'
 import { Replica } from '../../src/core/replica.ts'
 import { decodeItem } from '../../src/core/item.ts'
 import { decodeActors, decodeDots, decodeRanges } from '../../src/core/wire/dots.ts'
@@ -87,6 +88,7 @@ class LinkUse {
   #violations = 0
   readonly #answerer = new Answerer({
     replica: this.#replica,
+    sizes: SIZES,
     windowBytes: 1 << 20,
     timeoutMs: 30_000,
     mono: () => MONO,
@@ -107,11 +109,11 @@ class LinkUse {
       case 'digestAnswer':
         return this.#digest(message.body)
       case 'pullBuckets': {
-        const pull = new PullAsk(message.body.session, true, this.#replica.context)
+        const pull = new PullAsk(message.body.session, true, this.#replica.context, SIZES)
         return pull.narrow(message.body, new Set()) !== 'malformed'
       }
       case 'pullOpen': {
-        const pull = new PullAsk(message.body.session, true, this.#replica.context)
+        const pull = new PullAsk(message.body.session, true, this.#replica.context, SIZES)
         return pull.open(message.body) !== 'malformed'
       }
       case 'chunk':
@@ -122,7 +124,7 @@ class LinkUse {
         const claims = decodeRangeClaims(message.body)
         if (claims === undefined) return false
         const found = { keys: new Set<string>(), dots: [] }
-        nextClaims(this.#replica, claims, found, () => true)
+        nextClaims(this.#replica, claims, found, () => true, SIZES)
         return true
       }
       case 'pullRequest':

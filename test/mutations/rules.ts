@@ -290,6 +290,14 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     replace: `return undefined;`,
   },
   {
+    name: 'R16 pulls',
+    what: 'of the pulls of a session only the last tells what the peer has seen',
+    from: 16_800,
+    file: 'repair/session.js',
+    find: `this.#pulledBefore.some((pull) => pull.covers(dot))`,
+    replace: `this.#pulledBefore.at(-1).covers(dot)`,
+  },
+  {
     name: 'repair resends',
     what: 'a pull brings all that the answerer has of an actor, whatever the asker has said',
     file: 'repair/pull-answer.js',

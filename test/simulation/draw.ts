@@ -3,15 +3,19 @@
  * every step. Most worlds are small, short and have a few kinds of faults at a time, because those find the most in a given
  * time; one of `HEAVY_EVERY` has thirty nodes and more, and thousands of keys.
  */
+import { SIZES } from '../../src/core/repair/sizes.ts'
 import type { CoreSettings } from '../../src/core/settings.ts'
 import { CALM, SETTINGS } from '../support/fleet.ts'
 import type { Faults } from '../support/fleet.ts'
 import { Seeded } from '../support/seeded.ts'
+import { drawSizes } from '../support/small-sizes.ts'
 import { FORGETS, POISON, POISONED_KEY, TOPOLOGIES, WORKLOADS } from './scenario.ts'
 import type { Action, FaultKind, Op, Scenario, Step, World } from './scenario.ts'
 
 /** One heavy world in so many. */
 export const HEAVY_EVERY = 500
+/** How many worlds have small messages. */
+const SMALL_SIZES = 0.25
 const DAY_MS = 86_400_000
 const TEN_YEARS_MS = 10 * 365 * DAY_MS
 /** Short, so that what is held back is applied within a run, and longer than any memory stays broken. */
@@ -102,6 +106,8 @@ export function draw(seed: number): Scenario {
   const random = new Seeded(seed, 'scenario')
   const heavy = seed % HEAVY_EVERY === HEAVY_EVERY - 1
   const world = heavy ? drawHeavy(random) : drawWorld(random)
+  const sizes = new Seeded(seed, 'sizes')
+  if (!heavy && sizes.chance(SMALL_SIZES)) world.sizes = drawSizes(sizes)
   const steps = new StepList(random, world, heavy).draw()
   return { seed, world, steps }
 }
@@ -123,6 +129,7 @@ function drawWorld(random: Seeded): World {
     topology: leaves || random.chance(0.8) ? 'full' : random.pick(TOPOLOGIES),
     workload,
     settings: drawSettings(random, workload, forgets),
+    sizes: SIZES,
     faults: drawFaults(random, kinds),
     skewMs: kinds.includes('skew') ? random.pick([2_000, 60_000, 600_000]) : 0,
     closedActors: random.chance(0.01) ? random.int(250, 700) : 0,
@@ -139,6 +146,7 @@ function drawHeavy(random: Seeded): World {
     topology: 'sparse',
     workload: 'imports',
     settings: SETTINGS,
+    sizes: SIZES,
     faults: drawFaults(random, kinds),
     skewMs: 0,
     closedActors: random.chance(0.2) ? random.int(4_100, 5_000) : 0,

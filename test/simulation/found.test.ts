@@ -2,6 +2,8 @@
  * Histories that the simulator found, as data, reduced to what it takes: they stay what they are when worlds are drawn
  * otherwise. The number is the seed.
  */
+import { SIZES } from '../../src/core/repair/sizes.ts'
+import type { RepairSizes } from '../../src/core/repair/sizes.ts'
 import type { CoreSettings } from '../../src/core/settings.ts'
 import { CALM, SETTINGS } from '../support/fleet.ts'
 import type { Faults } from '../support/fleet.ts'
@@ -14,6 +16,7 @@ function scenario(
   {
     repair,
     inlineBytes = SETTINGS.gossip.inlineBytes,
+    sizes,
     ...world
   }: {
     nodes: number
@@ -24,6 +27,7 @@ function scenario(
     faults?: Partial<Faults>
     repair?: Partial<CoreSettings['repair']>
     inlineBytes?: number
+    sizes?: Partial<RepairSizes>
     kinds?: World['kinds']
   },
   steps: [id: number, at: number, action: Action][],
@@ -40,6 +44,7 @@ function scenario(
         gossip: { inlineBytes },
         expiry: { skew: 5_000, grace: 61_000, purgeInterval: 5_000 },
       },
+      sizes: { ...SIZES, ...sizes },
       skewMs: 0,
       closedActors: 0,
       kinds: [],
@@ -386,6 +391,25 @@ const FOUND: [title: string, found: Scenario][] = [
       [
         [22, 101_062, write(2, blind(0, 70_000))],
         [34, 171_165, write(2, put(1, 15_000))],
+      ],
+    ),
+  ],
+  [
+    'what is removed goes beside an item that nobody can read, also where a session takes several pulls (R16)',
+    scenario(
+      10_003_735,
+      {
+        nodes: 4,
+        endMs: 10_000,
+        workload: 'large values',
+        kinds: [POISON],
+        faults: { linkDelay: [1, 5], gossipDelay: [1, 5], commitTime: [0, 10] },
+        sizes: { actorsInline: 2, actorsPerPull: 1 },
+      },
+      [
+        [18, 1_616, write(2, put(1, 0))],
+        [26, 1_622, write(2, put(0, 40))],
+        [61, 5_912, write(0, put(1, 17_000))],
       ],
     ),
   ],

@@ -67,9 +67,9 @@ export class Run {
   constructor(scenario: Scenario, trace = false) {
     const { seed, world } = scenario
     this.#scenario = scenario
-    const { nodes, settings, faults } = world
+    const { nodes, settings, sizes, faults } = world
     const topology = topologyOf(world, seed)
-    this.fleet = new Fleet({ seed, nodes, settings, faults, trace, topology })
+    this.fleet = new Fleet({ seed, nodes, settings, sizes, faults, trace, topology })
     if (world.kinds.includes(POISON)) this.fleet.poisonedKey = keyOf(POISONED_KEY)
     this.checks = new FleetChecks(this.fleet)
     if (scenario.steps.some((step) => step.do === 'putBack')) {

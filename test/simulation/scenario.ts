@@ -3,6 +3,7 @@
  * and every step can be taken out without changing what the others are: what a step needs beyond its own fields comes from
  * a random stream named after its number.
  */
+import type { RepairSizes } from '../../src/core/repair/sizes.ts'
 import type { CoreSettings } from '../../src/core/settings.ts'
 import type { Faults } from '../support/fleet.ts'
 import type { Corruption } from '../support/faulty-peer.ts'
@@ -26,6 +27,7 @@ export interface World {
   topology: (typeof TOPOLOGIES)[number]
   workload: (typeof WORKLOADS)[number]
   settings: CoreSettings
+  sizes: RepairSizes
   faults: Faults
   /** How far apart the wall clocks are at the start, milliseconds, each way. */
   skewMs: number

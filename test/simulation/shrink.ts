@@ -2,6 +2,7 @@
  * Makes a failing scenario as small as it gets: takes out steps, and calms what is wrong all the time, as long as the same
  * property fails. Then whoever reads it sees what it takes, and nothing else.
  */
+import { SIZES } from '../../src/core/repair/sizes.ts'
 import { CheckFailure } from '../support/check-failure.ts'
 import { CALM, SETTINGS } from '../support/fleet.ts'
 import { Run } from './run.ts'
@@ -20,6 +21,7 @@ const CALMING: Record<string, (world: World) => Partial<World>> = {
   skew: () => ({ skewMs: 0 }),
   topology: () => ({ topology: 'full' }),
   actors: () => ({ closedActors: 0 }),
+  sizes: () => ({ sizes: SIZES }),
   settings: ({ settings }) => ({
     settings: {
       ...SETTINGS,

@@ -15,6 +15,7 @@ import type { Context } from '../../src/core/context.ts'
 import type { CoreEffect, CoreEvent } from '../../src/core/events.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
 import * as intervals from '../../src/core/intervals.ts'
+import { SIZES } from '../../src/core/repair/sizes.ts'
 import { check } from './check-failure.ts'
 import { RANGE_STEP } from './faulty-peer.ts'
 import type { FleetChecks } from './fleet-checks.ts'
@@ -28,6 +29,8 @@ const LINK_BYTES = 4_000
 const RANGES_EVERY_MS = 3_000
 const SEARCH_BYTES = 4_000
 const ANSWER_BYTES = 256 * 1024
+/** Where messages are so small that most of them is not what is brought. */
+const SMALL_TIMES = 10
 /** And for each interval of a context that may be told. */
 const INTERVAL_BYTES = 240
 
@@ -86,7 +89,8 @@ export class RepairCostWatch implements Observer {
     const lacking = this.#lackingBytes()
     const perLink = LINK_BYTES + INTERVAL_BYTES * this.#longestContext()
     const begun = this.#pullsBefore * this.#checks.itemBytes
-    const bound = TIMES_MAX * lacking + begun + links * rounds * perLink
+    const framing = this.#fleet.sizes === SIZES ? 1 : SMALL_TIMES
+    const bound = framing * (TIMES_MAX * lacking + begun + links * rounds * perLink)
     check(sent <= bound, 'repair bytes', () => {
       return `${sent} bytes to agree, where replicas lacked ${lacking}; at most ${bound} are needed`
     })

@@ -13,6 +13,8 @@ import { Engine } from '../../src/core/engine.ts'
 import type { CoreEffect, CoreEvent } from '../../src/core/events.ts'
 import { encodeAll, encodeBirth, Loader } from '../../src/core/records.ts'
 import type { Meta } from '../../src/core/records.ts'
+import { SIZES } from '../../src/core/repair/sizes.ts'
+import type { RepairSizes } from '../../src/core/repair/sizes.ts'
 import type { Replica } from '../../src/core/replica.ts'
 import type { CoreSettings, EngineOptions, Now } from '../../src/core/settings.ts'
 import type { Delta } from '../../src/core/wire/gossip.ts'
@@ -103,6 +105,8 @@ export interface FleetOptions {
   seed: number
   nodes: number
   settings?: CoreSettings
+  /** Those of a daemon when absent. */
+  sizes?: RepairSizes
   faults?: Partial<Faults>
   /** As configured: `first` makes node 0 begin complete. */
   first?: boolean
@@ -145,6 +149,7 @@ export class Fleet implements NetworkHost, GossipHost {
   readonly random: Seeded
   readonly nodes: SimNode[]
   readonly settings: CoreSettings
+  readonly sizes: RepairSizes
   readonly observers: Observer[] = []
   /** One line for each event, for people. */
   readonly history: string[] = []
@@ -169,6 +174,7 @@ export class Fleet implements NetworkHost, GossipHost {
     this.seed = options.seed
     this.random = new Seeded(options.seed)
     this.settings = options.settings ?? SETTINGS
+    this.sizes = options.sizes ?? SIZES
     this.faults = { ...CALM, ...options.faults }
     const monos = new Seeded(options.seed, 'mono')
     this.nodes = Array.from(
@@ -275,6 +281,7 @@ export class Fleet implements NetworkHost, GossipHost {
   #engineOptions(node: SimNode): EngineOptions {
     return {
       settings: this.settings,
+      sizes: this.sizes,
       hash,
       random: this.#randomOf(node),
       map: MAP,

@@ -15,8 +15,8 @@ import { packNumbers, unpackNumbers } from '../wire/numbers.ts'
 import { PullAnswer } from './pull-answer.ts'
 import { answerRanges, decodeRangeClaims, encodeRangeClaims } from './ranges.ts'
 import { answerResolve } from './resolve.ts'
-import { ACTORS_PER_PULL_MAX } from './pull-ask.ts'
 import { RemovedSince } from './removed-since.ts'
+import type { RepairSizes } from './sizes.ts'
 
 const BUCKET_HASH_BYTES = 8
 /** How long a refused asker should wait, milliseconds, before jitter. */
@@ -24,6 +24,7 @@ const BUSY_RETRY_MS = 1_000
 
 export interface AnswererHost {
   replica: Replica
+  sizes: RepairSizes
   windowBytes: number
   timeoutMs: number
   mono(): number
@@ -108,6 +109,7 @@ export class Answerer {
     const pull = this.#pull
     if (pull?.done !== true) return
     this.#pull = undefined
+    if (pull.isWhole) this.#removed = undefined
     this.#host.send('pullEnd', { session: pull.session, complete: this.#host.complete() })
   }
 
@@ -125,19 +127,19 @@ export class Answerer {
     }
     if (!this.pulling && !this.#host.mayPull()) return this.#refuse(wire.session)
     const buckets = list.length === 0 ? undefined : new Set(list)
-    const { replica } = this.#host
+    const { replica, sizes, windowBytes } = this.#host
     const { session } = wire
     if (this.#removed?.session !== session) {
       // What happened since the buckets were compared is not known any more.
       if (buckets !== undefined) return this.#refuse(session)
       this.#removed = new RemovedSince(session)
     }
-    if (hasSummary || (buckets === undefined && replica.context.actors > ACTORS_PER_PULL_MAX)) {
+    if (hasSummary || (buckets === undefined && replica.context.actors > sizes.actorsPerPull)) {
       return this.#sendBuckets(wire)
     }
     const young = wire.fresh ? new Map() : this.#host.young()
     const scope = { theirs, buckets }
-    this.#pull = new PullAnswer(replica, this.#removed, scope, young, this.#host.windowBytes)
+    this.#pull = new PullAnswer(replica, this.#removed, scope, young, windowBytes, sizes)
     this.#host.send('pullOpen', this.#pull.opening())
     this.#endIfDone()
     this.#host.serve()
@@ -178,12 +180,13 @@ export class Answerer {
   #onRanges(wire: LinkBodies['rangesAsk']): void {
     const claims = decodeRangeClaims(wire)
     if (claims === undefined) return this.#host.violation('ranges')
-    const answer = answerRanges(this.#host.replica, claims)
+    const answer = answerRanges(this.#host.replica, claims, this.#host.sizes)
     this.#host.send('rangesAnswer', encodeRangeClaims(answer, wire.session, wire.clock))
   }
 
   #onResolve(wire: LinkBodies['resolve']): void {
-    const answer = answerResolve(this.#host.replica, wire, this.#host.isCatchingUp())
+    const { replica, sizes } = this.#host
+    const answer = answerResolve(replica, wire, this.#host.isCatchingUp(), sizes)
     if (answer === undefined) return this.#host.violation('resolve')
     this.#host.send('resolved', answer)
   }

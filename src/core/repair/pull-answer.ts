@@ -26,13 +26,10 @@ import type { Chunk, PullOpen } from '../wire/messages.ts'
 import { encodeKeyState, keyStateBytes } from './key-state.ts'
 import type { KeyStateParts, Proof } from './key-state.ts'
 import type { RemovedSince } from './removed-since.ts'
+import type { RepairSizes } from './sizes.ts'
 
-/** Small enough that building one does not stall the daemon, large enough that framing does not show. */
-const CHUNK_BYTES = 64 * 1024
 /** What one more proof adds to a chunk, at most. */
 const PROOF_BYTES = 18
-/** Ranges in one chunk. */
-const CHUNK_RANGES_MAX = 4096
 
 export interface PullScope {
   /** The asker's intervals of the actors in scope; an actor that is not there has none. */
@@ -48,6 +45,7 @@ export class PullAnswer {
   readonly #open = new Map<ActorId, Intervals>()
   #todo: DotRange[] = []
   readonly #removed: RemovedSince
+  readonly #sizes: RepairSizes
   /** Of `#removed`, as it was left out of what is to do. */
   #removedVersion = 0
   #credit: number
@@ -58,8 +56,10 @@ export class PullAnswer {
     scope: PullScope,
     young: ContextPart,
     windowBytes: number,
+    sizes: RepairSizes,
   ) {
     this.session = removed.session
+    this.#sizes = sizes
     this.#replica = replica
     this.#removed = removed
     this.#scope = scope
@@ -86,6 +86,11 @@ export class PullAnswer {
     return { session: this.session, context: encodeContext(this.#open) }
   }
 
+  /** Whether it tells of all actors, so that no other pull of the session tells of the rest. */
+  get isWhole(): boolean {
+    return this.#scope.buckets === undefined
+  }
+
   get done(): boolean {
     return this.#todo.length === 0
   }
@@ -105,7 +110,7 @@ export class PullAnswer {
 
   nextChunk(): Chunk {
     this.#leaveOutRemoved()
-    const chunk = new ChunkBuilder(this.#replica, (item) => this.#lacks(item))
+    const chunk = new ChunkBuilder(this.#replica, (item) => this.#lacks(item), this.#sizes)
     while (this.#todo.length > 0 && !chunk.full) {
       const rest = chunk.addRange(this.#todo.pop()!)
       if (rest !== undefined) {
@@ -156,6 +161,7 @@ function proofOf({ actor, counter, removed }: Removal): Proof {
 class ChunkBuilder {
   readonly #replica: Replica
   readonly #lacks: (item: Item) => boolean
+  readonly #sizes: RepairSizes
   readonly #table = new ActorTable()
   readonly #ranges: DotRange[] = []
   readonly #keys = new Map<string, NamedKey>()
@@ -164,13 +170,15 @@ class ChunkBuilder {
   #first: Dot | undefined
   #bytes = 0
 
-  constructor(replica: Replica, lacks: (item: Item) => boolean) {
+  constructor(replica: Replica, lacks: (item: Item) => boolean, sizes: RepairSizes) {
     this.#replica = replica
     this.#lacks = lacks
+    this.#sizes = sizes
   }
 
   get full(): boolean {
-    return this.#bytes >= CHUNK_BYTES || this.#ranges.length >= CHUNK_RANGES_MAX
+    const { chunkBytes, chunkRanges } = this.#sizes
+    return this.#bytes >= chunkBytes || this.#ranges.length >= chunkRanges
   }
 
   /** Adds as much of a range as fits; what is left over is the result. */
@@ -228,7 +236,9 @@ class ChunkBuilder {
     const parts = this.#keyParts(key, cause)
     const bytes = keyStateBytes(parts)
     this.#first ??= cause
-    if (compareDots(cause, this.#first) !== 0 && this.#bytes + bytes > CHUNK_BYTES) return false
+    if (compareDots(cause, this.#first) !== 0 && this.#bytes + bytes > this.#sizes.chunkBytes) {
+      return false
+    }
     this.#keys.set(key, parts)
     for (const item of parts.items) this.#carried.add(dotText(item))
     this.#bytes += bytes
@@ -248,7 +258,7 @@ class ChunkBuilder {
   #thoseThatFit(items: readonly Item[], bytesBefore: number): Item[] {
     let bytes = bytesBefore
     return items.filter((item) => {
-      if (!this.#lacks(item) || bytes + item.envelopeBytes > CHUNK_BYTES) return false
+      if (!this.#lacks(item) || bytes + item.envelopeBytes > this.#sizes.chunkBytes) return false
       bytes += item.envelopeBytes
       return true
     })

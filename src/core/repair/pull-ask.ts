@@ -18,17 +18,14 @@ import { decodeContext, encodeContext } from '../wire/dots.ts'
 import type { DotRange } from '../wire/dots.ts'
 import type { PullBuckets, PullOpen, PullRequest } from '../wire/messages.ts'
 import { packNumbers, unpackNumbers } from '../wire/numbers.ts'
-
-/** With more actors than this a pull first compares buckets of actors. */
-export const ACTORS_INLINE_MAX = 256
-/** Actors that one pull speaks of: bounds its opening to some 100 KiB. */
-export const ACTORS_PER_PULL_MAX = 4096
+import type { RepairSizes } from './sizes.ts'
 
 const NONE = new Uint8Array(0)
 
 export class PullAsk {
   readonly #session: number
   readonly #fresh: boolean
+  readonly #sizes: RepairSizes
   /** The asker's context as it told it. */
   readonly #told: ContextSnapshot
   #buckets: ReadonlySet<number> | undefined
@@ -38,9 +35,10 @@ export class PullAsk {
   /** Whether buckets that differ were left out for the sake of size. */
   moreBuckets = false
 
-  constructor(session: number, fresh: boolean, context: Context) {
+  constructor(session: number, fresh: boolean, context: Context, sizes: RepairSizes) {
     this.#session = session
     this.#fresh = fresh
+    this.#sizes = sizes
     this.#told = context.snapshot()
   }
 
@@ -51,7 +49,7 @@ export class PullAsk {
 
   /** The whole context, or the hashes of its buckets when it is long. */
   firstRequest(context: Context): PullRequest {
-    const inline = this.#told.actors <= ACTORS_INLINE_MAX
+    const inline = this.#told.actors <= this.#sizes.actorsInline
     return {
       session: this.#session,
       fresh: this.#fresh,
@@ -76,7 +74,7 @@ export class PullAsk {
     if (chosen.size === 0) return 'none'
     for (const bucket of chosen) done.add(bucket)
     this.#buckets = chosen
-    if (this.#told.actors > ACTORS_INLINE_MAX) this.#equalBuckets = allBut(buckets)
+    if (this.#told.actors > this.#sizes.actorsInline) this.#equalBuckets = allBut(buckets)
     const context = new Map<ActorId, Intervals>()
     for (const bucket of chosen) {
       for (const [actor, set] of this.#told.bucket(bucket)) context.set(actor, set)
@@ -96,7 +94,7 @@ export class PullAsk {
     for (const [index, bucket] of buckets.entries()) {
       if (done.has(bucket)) continue
       actors += Math.max(counts[index]!, this.#told.actorsIn(bucket))
-      this.moreBuckets = chosen.size > 0 && actors > ACTORS_PER_PULL_MAX
+      this.moreBuckets = chosen.size > 0 && actors > this.#sizes.actorsPerPull
       if (this.moreBuckets) break
       chosen.add(bucket)
     }

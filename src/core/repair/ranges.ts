@@ -17,11 +17,10 @@ import { boundAt, boundOf, compareBounds } from '../replica.ts'
 import type { Bound, Replica } from '../replica.ts'
 import { ActorTable, decodeActors, decodeDots } from '../wire/dots.ts'
 import type { Bound as WireBound, Range as WireRange, Ranges } from '../wire/messages.ts'
+import type { RepairSizes } from './sizes.ts'
 
 /** Parts into which a differing range is split. */
 const BRANCHES = 16
-/** A range of at most this many items is listed rather than split. */
-const LIST_MAX = 24
 /** Beyond this a list is refused even if asked for, and split instead. */
 const LIST_HARD_MAX = 256
 /** Ranges in one message; what does not fit is found by the next session. */
@@ -74,7 +73,11 @@ export function claim(replica: Replica, range: Range): RangeClaim {
 }
 
 /** The answer to the asker's claims: nothing where they agree, else the range split or listed. */
-export function answerRanges(replica: Replica, claims: readonly RangeClaim[]): RangeClaim[] {
+export function answerRanges(
+  replica: Replica,
+  claims: readonly RangeClaim[],
+  sizes: RepairSizes,
+): RangeClaim[] {
   const answer: RangeClaim[] = []
   for (const theirs of claims) {
     if (answer.length >= RANGES_MAX) break
@@ -86,7 +89,7 @@ export function answerRanges(replica: Replica, claims: readonly RangeClaim[]): R
       continue
     }
     if (mine.fingerprint === theirs.fingerprint && mine.count === theirs.count) continue
-    if (mine.count <= LIST_MAX) answer.push(list(replica, theirs))
+    if (mine.count <= sizes.listed) answer.push(list(replica, theirs))
     else answer.push(...splitRange(replica, theirs, BRANCHES).map((r) => claim(replica, r)))
   }
   return answer
@@ -101,6 +104,7 @@ export function nextClaims(
   answer: readonly RangeClaim[],
   found: Candidates,
   mayBeRemoved: (item: Item) => boolean,
+  sizes: RepairSizes,
 ): RangeClaim[] {
   const next: RangeClaim[] = []
   for (const theirs of answer) {
@@ -112,7 +116,7 @@ export function nextClaims(
     if (mine.listed || next.length >= RANGES_MAX) continue
     if (mine.fingerprint === theirs.fingerprint && mine.count === theirs.count) continue
     const { lower, upper } = theirs
-    if (Math.min(mine.count, theirs.count) <= LIST_MAX) {
+    if (Math.min(mine.count, theirs.count) <= sizes.listed) {
       next.push({ lower, upper, listed: true, entries: [] })
     } else {
       next.push(...splitRange(replica, theirs, BRANCHES).map((r) => claim(replica, r)))

@@ -23,11 +23,10 @@ import { ActorTable, decodeActors, decodeDots } from '../wire/dots.ts'
 import type { KeyState as WireKeyState, Resolve, Resolved } from '../wire/messages.ts'
 import { encodeKeyState, keyStateBytes } from './key-state.ts'
 import type { KeyStateParts, Proof } from './key-state.ts'
+import type { RepairSizes } from './sizes.ts'
 
-/** Keys and dots asked in one message. */
-export const CANDIDATES_MAX = 512
-/** An answer stops after the key that takes it past this many bytes. */
-const ANSWER_BYTES = 256 * 1024
+/** Keys and dots asked in one message: more are refused. */
+const CANDIDATES_MAX = 1024
 
 export function encodeResolve(
   replica: Replica,
@@ -52,12 +51,13 @@ export function answerResolve(
   replica: Replica,
   wire: Resolve,
   isCatchingUp: boolean,
+  sizes: RepairSizes,
 ): Resolved | undefined {
   const actors = decodeActors(wire.actors)
   const unknown = actors && decodeDots(wire.unknown, actors)
   if (actors === undefined || unknown === undefined) return undefined
-  if (wire.keys.length + unknown.length > 2 * CANDIDATES_MAX) return undefined
-  const answer = new AnswerBuilder(replica, isCatchingUp)
+  if (wire.keys.length + unknown.length > CANDIDATES_MAX) return undefined
+  const answer = new AnswerBuilder(replica, isCatchingUp, sizes.resolvedBytes)
   for (const { key, dots, hashes } of wire.keys) {
     const theirs = decodeTheirs(dots, hashes, actors)
     if (theirs === undefined) return undefined
@@ -92,19 +92,21 @@ function decodeTheirs(
 class AnswerBuilder {
   readonly #replica: Replica
   readonly #isCatchingUp: boolean
+  readonly #bytesMax: number
   readonly #table = new ActorTable()
   readonly #keys: WireKeyState[] = []
   #bytes = 0
   #answered = 0
   #wanted = 0
 
-  constructor(replica: Replica, isCatchingUp: boolean) {
+  constructor(replica: Replica, isCatchingUp: boolean, bytesMax: number) {
     this.#replica = replica
     this.#isCatchingUp = isCatchingUp
+    this.#bytesMax = bytesMax
   }
 
   get full(): boolean {
-    return this.#bytes >= ANSWER_BYTES
+    return this.#bytes >= this.#bytesMax
   }
 
   skip(): void {
@@ -176,7 +178,7 @@ class AnswerBuilder {
   #thoseThatFit(items: readonly Item[]): Item[] {
     let bytes = 0
     return items.filter((item, index) => {
-      if (index > 0 && bytes + item.envelopeBytes > ANSWER_BYTES) return false
+      if (index > 0 && bytes + item.envelopeBytes > this.#bytesMax) return false
       bytes += item.envelopeBytes
       return true
     })

@@ -46,7 +46,8 @@ import {
   RANGES_MAX,
 } from './ranges.ts'
 import type { Candidates, Range } from './ranges.ts'
-import { CANDIDATES_MAX, encodeResolve } from './resolve.ts'
+import { encodeResolve } from './resolve.ts'
+import type { RepairSizes } from './sizes.ts'
 
 /** n items take about log16(n) / 2 rounds; more means that the maps move faster than the step. */
 const RANGE_ROUNDS_MAX = 12
@@ -88,6 +89,7 @@ export interface Plan {
 
 export interface SessionHost {
   replica: Replica
+  sizes: RepairSizes
   hash: Hash
   self(): Self
   mono(): number
@@ -136,8 +138,8 @@ export class RepairSession {
   #pull: PullAsk | undefined
   /** Buckets that this session has pulled: what they still lack is left to the next session, or it would never end. */
   readonly #bucketsDone = new Set<number>()
-  /** The latest pull of this session: it tells which dots the answerer has seen. */
-  #pulledBefore: PullAsk | undefined
+  /** The pulls of this session that are over: they tell which dots the answerer has seen. */
+  readonly #pulledBefore: PullAsk[] = []
   /** This replica's context when the peer's was found to be the same. */
   #equalContext: ContextSnapshot | undefined
   /** Over all pulls of this session. */
@@ -273,9 +275,10 @@ export class RepairSession {
   // Pull.
 
   #requestPull(): void {
-    const { context } = this.#host.replica
+    const { replica, sizes } = this.#host
+    const { context } = replica
     const { fresh, prove } = this.#options
-    this.#pull = new PullAsk(this.id, fresh || prove || this.thorough, context)
+    this.#pull = new PullAsk(this.id, fresh || prove || this.thorough, context, sizes)
     this.#receipt.rounds++
     this.#send('pullRequest', this.#pull.firstRequest(context))
   }
@@ -395,7 +398,7 @@ export class RepairSession {
     if (pull?.opened !== true) return
     this.#whenCommitted(() => {
       this.#pull = undefined
-      this.#pulledBefore = pull
+      this.#pulledBefore.push(pull)
       if (pull.moreBuckets) return this.#requestPull()
       this.#host.pulled(complete)
       this.#afterPull()
@@ -445,9 +448,9 @@ export class RepairSession {
     if (this.#rangeRounds === 0) return
     const answer = decodeRangeClaims(wire)
     if (answer === undefined) return this.#violation('ranges')
-    const pulled = this.#comparedAll ? undefined : this.#pulledBefore
-    const mayBeRemoved = (dot: Dot): boolean => pulled === undefined || pulled.covers(dot)
-    const next = nextClaims(this.#host.replica, answer, this.#candidates, mayBeRemoved)
+    const mayBeRemoved = (dot: Dot): boolean => this.#comparedAll || this.#toldOf(dot) !== false
+    const { replica, sizes } = this.#host
+    const next = nextClaims(replica, answer, this.#candidates, mayBeRemoved, sizes)
     if (answer.length >= RANGES_MAX || next.length >= RANGES_MAX) this.#leftOpen = true
     if (next.length > 0 && this.#rangeRounds < RANGE_ROUNDS_MAX) return this.#askRanges(next)
     if (next.length > 0) this.#leftOpen = true
@@ -461,12 +464,10 @@ export class RepairSession {
   #resolveNext(): void {
     const { keys, dots } = this.#candidates
     if (keys.size + dots.length === 0) return this.#done()
-    this.#asked = {
-      keys: [...keys].slice(0, CANDIDATES_MAX),
-      dots: dots.slice(0, CANDIDATES_MAX),
-    }
+    const { replica, sizes } = this.#host
+    const count = sizes.candidates
+    this.#asked = { keys: [...keys].slice(0, count), dots: dots.slice(0, count) }
     this.#receipt.rounds++
-    const { replica } = this.#host
     this.#send('resolve', encodeResolve(replica, this.id, this.#asked.keys, this.#asked.dots))
   }
 
@@ -512,9 +513,13 @@ export class RepairSession {
    * for the next session: nobody has looked at what the context claims since (R15).
    */
   #compared(dot: Dot): boolean {
-    return (
-      this.#pulledBefore?.covers(dot) ?? this.#equalContext?.covers(dot.actor, dot.counter) ?? true
-    )
+    return this.#toldOf(dot) ?? this.#equalContext?.covers(dot.actor, dot.counter) ?? true
+  }
+
+  /** Whether a pull told that the peer's context has a dot; undefined where none was made. */
+  #toldOf(dot: Dot): boolean | undefined {
+    if (this.#pulledBefore.length === 0) return undefined
+    return this.#pulledBefore.some((pull) => pull.covers(dot))
   }
 
   // Work and end.

@@ -1,0 +1,23 @@
+/** Sizes so small that a message of a repair is full after an item or two, and that pulls are narrowed to buckets. */
+import { SIZES } from '../../src/core/repair/sizes.ts'
+import type { RepairSizes } from '../../src/core/repair/sizes.ts'
+import type { Seeded } from './seeded.ts'
+
+const SMALL: Record<keyof RepairSizes, readonly number[]> = {
+  chunkBytes: [1, 100, 1_000],
+  chunkRanges: [1, 2],
+  actorsInline: [0, 1, 2],
+  actorsPerPull: [1, 2],
+  listed: [1, 2],
+  candidates: [1, 2],
+  resolvedBytes: [1, 500],
+}
+
+/** Each is that of a daemon or a small one. */
+export function drawSizes(random: Seeded): RepairSizes {
+  const sizes = { ...SIZES }
+  for (const [name, values] of Object.entries(SMALL)) {
+    if (random.chance(0.5)) sizes[name as keyof RepairSizes] = random.pick(values)
+  }
+  return sizes
+}
