@@ -2,10 +2,12 @@
 import { toBinary } from '../../src/core/bytes.ts'
 import { decodeIntervals } from '../../src/core/intervals.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
-import type { Dot } from '../../src/core/item.ts'
+import { decodeItem } from '../../src/core/item.ts'
+import type { Dot, Item } from '../../src/core/item.ts'
 import type { RawBatch } from '../../src/core/records.ts'
-import { CheckFailure } from './check-failure.ts'
+import { check, CheckFailure } from './check-failure.ts'
 import type { Fact } from './facts.ts'
+import { quickHash } from './quick-hash.ts'
 
 const CONTEXT = 'c'.charCodeAt(0)
 const ITEM = 'i'.charCodeAt(0)
@@ -14,6 +16,12 @@ const HASH_BYTES = 16
 
 export interface StoredItem extends Dot {
   envelope: Uint8Array
+}
+
+export function decoded({ envelope }: StoredItem): Item {
+  const item = decodeItem(envelope, quickHash)
+  check(item !== undefined, 'one content', () => 'a stored item does not decode')
+  return item
 }
 
 export interface BatchAccount {

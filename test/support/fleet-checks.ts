@@ -30,7 +30,7 @@ import { toBinary } from '../../src/core/bytes.ts'
 import type { CoreEffect, CoreEvent } from '../../src/core/events.ts'
 import * as intervals from '../../src/core/intervals.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
-import { decodeItem, hashPrefix } from '../../src/core/item.ts'
+import { dotText } from '../../src/core/item.ts'
 import type { Dot, Item } from '../../src/core/item.ts'
 import type { RawBatch } from '../../src/core/records.ts'
 import { boundAt } from '../../src/core/replica.ts'
@@ -38,7 +38,7 @@ import { decodeGossip } from '../../src/core/wire/gossip.ts'
 import { decodeLink } from '../../src/core/wire/link.ts'
 import type { LocalMutation, LocalResult } from '../../src/core/writes.ts'
 import { GOSSIP_BYTES_MAX, MESSAGE_BYTES_MAX } from '../../src/net/transport.ts'
-import { readBatch } from './batch-account.ts'
+import { decoded, readBatch } from './batch-account.ts'
 import type { BatchAccount, StoredItem } from './batch-account.ts'
 import { check, CheckFailure } from './check-failure.ts'
 import { Facts } from './facts.ts'
@@ -52,6 +52,7 @@ import {
   recordSuccessors,
   successorsOf,
 } from './fleet-successors.ts'
+import { Twins } from './fleet-twins.ts'
 
 interface Account {
   context: Map<string, Intervals>
@@ -59,8 +60,6 @@ interface Account {
   underWay: BatchAccount | undefined
   /** What peers say to hold of a key, since the commit under way began: the next one has it. */
   told: Dot[][]
-  /** Dots with two contents of which it held one when it was stopped. */
-  conflicts: Fact[]
   committed: BatchAccount | undefined
   /** Batches that a crash may still take away, the oldest first. */
   undurable: BatchAccount[]
@@ -98,23 +97,19 @@ export class FleetChecks implements Observer {
   readonly #origins = new Map<string, SimNode | undefined>()
   /** Nodes whose disks lost what was durable, or never return: what only they had is lost. */
   readonly #lostDisks = new Set<SimNode>()
-  /** Actors whose dots were given out twice. */
-  readonly #twins = new Set<string>()
-  /** Those that got two contents, with these. */
-  readonly #conflicts = new Map<Fact, Item[]>()
-  /** Dots of which somebody has said so, and nodes that said so of all of theirs. */
-  readonly #conflictsTold = new Set<string | SimNode>()
+  readonly #twins: Twins
   /** Items that a replica forgot, by dot. */
   readonly #forgotten = new Map<string, Forgotten>()
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet
+    this.#twins = new Twins(fleet, (actor) => this.#originOf(actor))
     fleet.observers.push(this)
   }
 
   /** Whether dots were given out twice: which content of one somebody lacks, nobody can say then. */
   get hasTwins(): boolean {
-    return this.#twins.size > 0
+    return this.#twins.any
   }
 
   get acknowledged(): number {
@@ -134,8 +129,7 @@ export class FleetChecks implements Observer {
   diskLost(node: SimNode): void {
     this.#lostDisks.add(node)
     this.#settleUndurable(this.#account(node), node.disk.durable)
-    // One of two contents may be gone with it.
-    this.#conflicts.clear()
+    this.#twins.diskLost()
   }
 
   /** Another disk is in its place. */
@@ -157,7 +151,7 @@ export class FleetChecks implements Observer {
 
   /** A replica lost these from its memory and goes on telling that it has seen them. */
   forgot(items: readonly Item[]): void {
-    for (const item of items) this.#forgotten.set(textOf(item), { gone: false })
+    for (const item of items) this.#forgotten.set(dotText(item), { gone: false })
   }
 
   /** A copy of the disk was made: what it holds exists from now on, whatever becomes of the disk. */
@@ -201,32 +195,14 @@ export class FleetChecks implements Observer {
     }
     account.context = new Map(replica.context)
     account.summaries = new Map([[batch, summary]])
-    this.#forgetConflicts(node)
+    this.#twins.started(node)
   }
 
   stopped(node: SimNode): void {
     const account = this.#account(node)
     account.pending.clear()
     account.told = []
-    account.conflicts = [...this.#conflicts.keys()].filter((fact) => isHeld(node, fact))
-  }
-
-  /** What a crash took from a disk is no content any more: where that leaves one, there is nothing to tell. */
-  #forgetConflicts(node: SimNode): void {
-    for (const fact of this.#account(node).conflicts.splice(0)) {
-      if (isHeld(node, fact)) continue
-      const contents = new Set(this.#fleet.nodes.map((one) => this.#contentAt(one, fact)))
-      contents.delete(undefined)
-      if (contents.size < 2) this.#conflicts.delete(fact)
-    }
-  }
-
-  /** Of a node that does not run nobody can say which content it is. */
-  #contentAt(node: SimNode, fact: Fact): string | undefined {
-    const item = node.engine?.replica.held(fact.actor, fact.counter)
-    if (item !== undefined) return hashPrefix(item)
-    const isUnknown = node.engine === undefined && this.#account(node).conflicts.includes(fact)
-    return isUnknown ? node.id : undefined
+    this.#twins.stopped(node)
   }
 
   before(node: SimNode, event: CoreEvent): void {
@@ -239,16 +215,11 @@ export class FleetChecks implements Observer {
   after(node: SimNode, event: CoreEvent, effects: readonly CoreEffect[]): void {
     if (event.type === 'committed') this.#onCommitted(node)
     for (const effect of effects) {
+      this.#twins.after(node, effect)
       if (effect.type === 'commit') this.#onCommit(node, effect.batch)
       else if (effect.type === 'publish') this.#onPublish(effect.bytes)
       else if (effect.type === 'send') this.#onSend(node, effect.bytes)
-      else if (effect.type === 'twin') this.#conflictsTold.add(textOf(effect.kept))
-      else if (effect.type === 'log') {
-        const { code } = effect.fields ?? {}
-        // Who gave out dots twice, and hears of the first time, says so of all of them.
-        const told = effect.message === 'actor retired' || code === 'STORE_ROLLED_BACK'
-        if (told) this.#conflictsTold.add(node)
-      } else if (effect.type === 'written') {
+      else if (effect.type === 'written') {
         const mutations = this.#account(node).pending.get(effect.id) ?? []
         this.#account(node).pending.delete(effect.id)
         if (effect.outcome.ok) this.#onWritten(node, mutations, effect.outcome.results)
@@ -283,13 +254,13 @@ export class FleetChecks implements Observer {
     account.overdue = overdue
     const writes = new PendingWrites(account.pending.values())
     const stored = new Map<string, StoredItem>()
-    for (const item of read.items) stored.set(textOf(item), item)
+    for (const item of read.items) stored.set(dotText(item), item)
     for (const [actor, set] of read.context) {
       this.#checkGrowth(node, account, { actor, set, stored, writes, read })
     }
     for (const item of read.items) this.#checkStored(node, account, item)
     // A dot that is deleted and put has another content now (R14).
-    read.deletes = read.deletes.filter((dot) => !stored.has(textOf(dot)))
+    read.deletes = read.deletes.filter((dot) => !stored.has(dotText(dot)))
     for (const dot of read.deletes) {
       const fact = this.#known(node, dot)
       this.#checkRemoval(node, account, fact, { writes, read, held: true })
@@ -309,7 +280,7 @@ export class FleetChecks implements Observer {
       return `${node.id} stores ${short(stored)}, which it covers`
     })
     const fact = this.#known(node, stored)
-    if (replaces) return this.#storedTwin(fact, stored)
+    if (replaces) return this.#twins.stored(fact, stored)
     if (fact.item === undefined) {
       check(this.#originOf(stored.actor) === node && !fact.executed, 'one content', () => {
         return `${node.id} stores ${short(stored)}, which is no put`
@@ -319,15 +290,6 @@ export class FleetChecks implements Observer {
     }
     const same = Buffer.compare(fact.item.envelope, stored.envelope) === 0
     check(same, 'one content', () => `${short(stored)} has another content at ${node.id}`)
-  }
-
-  /** Any of the contents that such a dot was given is as good as another. */
-  #storedTwin(fact: Fact, stored: StoredItem): void {
-    const { item, dead } = fact
-    if (item === undefined || dead) fact.item = decoded(stored)
-    else if (this.#fleet.nodes.some((node) => holdsOther(node, stored))) {
-      this.#conflicts.set(fact, [...(this.#conflicts.get(fact) ?? [item]), decoded(stored)])
-    }
   }
 
   #checkGrowth(
@@ -367,7 +329,7 @@ export class FleetChecks implements Observer {
         })
         if (known.item === undefined) continue
         read.seen.push(known)
-        if (stored.has(textOf(dot))) continue
+        if (stored.has(dotText(dot))) continue
         this.#checkRemoval(node, account, known, { writes, read, held: false })
       }
     }
@@ -403,7 +365,7 @@ export class FleetChecks implements Observer {
 
   /** @param read the commit that removes what was held; absent where it never was */
   #mayForget(account: Account, fact: Fact, read: BatchAccount | undefined): boolean {
-    const forgotten = this.#forgotten.get(textOf(fact))
+    const forgotten = this.#forgotten.get(dotText(fact))
     if (forgotten === undefined || fact.item === undefined) return false
     const { key } = fact.item
     const isReplaced = read?.seen.some(({ item }) => item?.key === key) === true
@@ -431,7 +393,7 @@ export class FleetChecks implements Observer {
   #checkSurvivors(node: SimNode, dot: Dot, told: readonly Dot[][]): void {
     const fact = this.facts.get(dot)
     // What took the place of what is not known where dots were given out twice.
-    if (fact?.item === undefined || node.broken || this.#twins.size > 0) return
+    if (fact?.item === undefined || node.broken || this.#twins.any) return
     const { replica } = node.live
     if (hasSuccessor(fact, replica.context)) return
     // What took its place may be gone with the disk that alone had it.
@@ -509,7 +471,7 @@ export class FleetChecks implements Observer {
         observed?.map((one) => this.facts.get(one)) ??
         this.#account(node).committed?.kills.filter((kill) => kill.item?.key === key)
       for (const one of gone ?? []) {
-        const isForgotten = node.broken && one !== undefined && this.#forgotten.has(textOf(one))
+        const isForgotten = node.broken && one !== undefined && this.#forgotten.has(dotText(one))
         if (one === undefined || one === fact || isForgotten) continue
         one.goneBy = [...(one.goneBy ?? []), { ...dot, content: one.item?.lane0 }]
       }
@@ -619,12 +581,7 @@ export class FleetChecks implements Observer {
       })
     }
     for (const fact of this.facts.all()) this.#checkEnd(fact, first, nowWall)
-    for (const [fact, contents] of this.#conflicts) {
-      const isGone = fact.dead || contents.every((item) => isPast(item, first, nowWall))
-      check(isGone || this.#isTold(fact), 'alarm', () => {
-        return `${short(fact)} has two contents, and nobody has said so`
-      })
-    }
+    this.#twins.checkTold(first, nowWall)
   }
 
   /** Nobody holds what expired longer than `keptMs` ago. */
@@ -666,7 +623,7 @@ export class FleetChecks implements Observer {
     const { item } = fact
     if (!fact.acknowledged || fact.dead || this.#twins.has(fact.actor)) return
     const { replica } = node.live
-    if (this.#isLost(fact, node) || this.#forgotten.get(textOf(fact))?.gone === true) return
+    if (this.#isLost(fact, node) || this.#forgotten.get(dotText(fact))?.gone === true) return
     if (item === undefined) {
       const seen = replica.context.covers(fact.actor, fact.counter)
       return check(seen, 'no loss', () => `${node.id} lost the delete ${short(fact)}`)
@@ -674,12 +631,6 @@ export class FleetChecks implements Observer {
     if (replica.held(fact.actor, fact.counter) !== undefined) return
     const expired = item.expiry > 0 && item.expiry < nowWall
     check(expired, 'no loss', () => `${node.id} lost ${short(item)} of ${item.key}`)
-  }
-
-  #isTold(fact: Fact): boolean {
-    const origin = this.#originOf(fact.actor)
-    const byOrigin = origin !== undefined && this.#conflictsTold.has(origin)
-    return byOrigin || this.#conflictsTold.has(textOf(fact))
   }
 
   /** Lost with the disk that alone had it, and so nowhere. */
@@ -700,7 +651,6 @@ export class FleetChecks implements Observer {
         pending: new Map(),
         underWay: undefined,
         told: [],
-        conflicts: [],
         committed: undefined,
         undurable: [],
         damaged: false,
@@ -732,41 +682,12 @@ class PendingWrites {
     for (const mutations of writes) {
       for (const { key, observed } of mutations) {
         if (observed === undefined) this.#keys.add(key)
-        for (const dot of observed ?? []) this.#dots.add(textOf(dot))
+        for (const dot of observed ?? []) this.#dots.add(dotText(dot))
       }
     }
   }
 
   observe(dot: Dot, key: string | undefined): boolean {
-    return (key !== undefined && this.#keys.has(key)) || this.#dots.has(textOf(dot))
+    return (key !== undefined && this.#keys.has(key)) || this.#dots.has(dotText(dot))
   }
-}
-
-/**
- * It has expired, or another value of its key is shown. Where all contents of a dot were superseded or gone in this way before
- * two of them met, nobody could notice.
- */
-function isPast(item: Item, { live }: SimNode, nowWall: number): boolean {
-  const others = live.replica.siblings(item.key).filter((one) => textOf(one) !== textOf(item))
-  return (item.expiry > 0 && item.expiry < nowWall) || others.length > 0
-}
-
-function isHeld({ engine }: SimNode, { actor, counter }: Dot): boolean {
-  return engine?.replica.held(actor, counter) !== undefined
-}
-
-/** Whether a node has another content of the dot. */
-function holdsOther({ engine }: SimNode, { actor, counter, envelope }: StoredItem): boolean {
-  const held = engine?.replica.held(actor, counter)
-  return held !== undefined && Buffer.compare(held.envelope, envelope) !== 0
-}
-
-function textOf(dot: Dot): string {
-  return `${dot.actor}${dot.counter}`
-}
-
-function decoded({ envelope }: StoredItem): Item {
-  const item = decodeItem(envelope, hash)
-  check(item !== undefined, 'one content', () => 'a stored item does not decode')
-  return item
 }
