@@ -78,6 +78,17 @@ describe('loss of power, as modelled', function () {
   const SYNC = `const sync = (name) => { const fd = fs.openSync(at(name), 'r+'); fs.fsyncSync(fd); fs.closeSync(fd) };
     const syncNames = () => { const fd = fs.openSync(at('')); fs.fsyncSync(fd); fs.closeSync(fd) };`
 
+  it('keeps a directory that is there when a process is killed as it is about to be told so', () => {
+    const directory = path.join(fleet().dir, 'd')
+    const inner = path.join(directory, 'inner')
+    mkdirSync(inner, { recursive: true })
+    writeFileSync(path.join(inner, 'file'), 'synced')
+    const power = new PowerLoss(directory)
+    power.take(`1 mkdir("${inner}", 0700 <unfinished ...>\n1 +++ killed by SIGKILL +++\n`)
+    power.lose(new Seeded(1, 'loss'))
+    assert.equal(readFileSync(path.join(inner, 'file'), 'utf8'), 'synced')
+  })
+
   it('keeps what was synced under its name, and loses or tears the rest', function () {
     needsStrace(this)
     const { directory, power } = modelOf(`${SYNC}

@@ -15,6 +15,7 @@ const LEFT_OUT = new Set([
   'wire/messages.js',
   'events.js',
   'settings.js',
+  'repair/sizes.js',
   'work.js',
   'invariant.js',
   'completeness.js',

@@ -216,6 +216,8 @@ export class PowerLoss {
     const [at] = this.#paths(call)
     if (at === undefined || at === '') return
     const [directory, name] = this.#place(at)
+    // Killed before it was told that there is one.
+    if (directory.now.has(name)) return
     const made = emptyDirectory()
     this.#rename(directory, call, (names) => names.set(name, made))
   }
