@@ -85,6 +85,7 @@ export async function loadEngine(
   if (loaded.damage.length === 0) {
     await data.store.releaseMemory()
     if (map === undefined) {
+      if (!data.isNew) log.warn({ code: 'STORE_MISSING' }, missing(data.path))
       await data.store.commit(encodeBirth(options.map, options.hash), { sync: true })
     }
     return { engine: new Engine(options, replica, loaded.meta, now), loss: undefined }
@@ -116,6 +117,13 @@ function ofOtherCluster(path: string, map: Uint8Array): HearsayError {
       'or use another data directory'
     : `${path} holds the map of another cluster than the network key names; use the key file it was begun with, or another data directory`
   return new HearsayError('STORE_OF_OTHER_CLUSTER', message)
+}
+
+function missing(path: string): string {
+  return (
+    `${path} was in use before, and there is no store in it: the map begins empty and comes back from the peers. ` +
+    'What no peer has is lost, unless there is a backup to restore'
+  )
 }
 
 function strange(path: string, damage: readonly string[]): HearsayError {

@@ -50,6 +50,8 @@ const OTHERS = 0o077
 
 export interface DataDirectory {
   readonly path: string
+  /** Whether nobody had opened it before. */
+  readonly isNew: boolean
   readonly identity: PrivateKey
   /** The store that is open now. */
   readonly store: Store
@@ -80,7 +82,7 @@ export async function openDataDirectory(directory: string): Promise<DataDirector
       if (isNew) await writeFileAtomic(path.join(at, FORMAT_FILE), formatLine(), 0o600)
       const identity = await loadIdentity(path.join(at, IDENTITY_FILE))
       await writeOwner(path.join(at, OWNER_FILE))
-      return new OpenDirectory(at, identity, store)
+      return new OpenDirectory({ path: at, isNew, identity, store })
     } catch (error) {
       await store.close()
       throw error
@@ -171,14 +173,18 @@ async function writeStore(
   }
 }
 
+type Opened = Pick<DataDirectory, 'path' | 'isNew' | 'identity' | 'store'>
+
 class OpenDirectory implements DataDirectory {
   readonly path: string
+  readonly isNew: boolean
   readonly identity: PrivateKey
   #store: Store
   #closed = false
 
-  constructor(at: string, identity: PrivateKey, store: Store) {
+  constructor({ path: at, isNew, identity, store }: Opened) {
     this.path = at
+    this.isNew = isNew
     this.identity = identity
     this.#store = store
   }

@@ -43,6 +43,10 @@ class Failing implements DataDirectory {
     return this.#data.path
   }
 
+  get isNew(): boolean {
+    return this.#data.isNew
+  }
+
   get identity(): DataDirectory['identity'] {
     return this.#data.identity
   }

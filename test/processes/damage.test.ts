@@ -140,6 +140,18 @@ describe('a damaged store', () => {
     assert.equal((await a.client.status()).store.rolledBack, undefined)
   })
 
+  it('is told of when it is gone, and only then', async function () {
+    this.timeout(60_000)
+    const a = await fleet().start({})
+    await a.restart()
+    assert.equal(a.logged('STORE_MISSING').length, 0)
+    await damage(a, () => rmSync(path.join(a.data, 'store'), { recursive: true }))
+    assert.equal(a.logged('STORE_MISSING').length, 1)
+    assert.equal((await a.client.status()).keys, 0)
+    await a.restart()
+    assert.equal(a.logged('STORE_MISSING').length, 1)
+  })
+
   it('without peers is told, and the daemon goes on with what is left', async function () {
     this.timeout(60_000)
     const a = await fleet().start({})
