@@ -18,7 +18,7 @@ export class CatchUp {
   }
 
   left(peer: Peer, context: Context): void {
-    if ((peer.dotsBehind(context) ?? 0) === 0) return
+    if (!peer.hasMore(context)) return
     this.#left.add(peer)
     const [oldest] = this.#left
     if (this.#left.size > LEFT_MAX) this.#left.delete(oldest!)

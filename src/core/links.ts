@@ -380,7 +380,8 @@ export class Links {
         ![...this.peers.values()].some((other) => other.session?.pulling),
       missing: (part, wholeContext) => {
         this.#noteRollback(peer, part)
-        peer.lacked(part, replica.context, this.#host.now().mono)
+        const { mono } = this.#host.now()
+        peer.lacked(part, replica.context, { mono, isPart: !wholeContext })
         if (wholeContext) completeness.offer(peer.id, offeredAt, part)
       },
       pulled: (complete) => {

@@ -93,6 +93,8 @@ export class Peer {
   #lackedAt = 0
   /** The same as it was told earlier, as long as some of that is still missing. */
   #lackedFirst: { missing: ReadonlyMap<ActorId, Intervals>; at: number } | undefined
+  /** What it told last was a part of its context: a session that takes several pulls is told of one part after the other. */
+  #toldPart = false
   #gaveAll = false
   /** Comparisons in a row that will be told otherwise soon. */
   #provisional = 0
@@ -118,6 +120,7 @@ export class Peer {
     this.clockOffset = theirs.clock - now.wall
     if (contextsEqual) {
       this.#lacked = new Map()
+      this.#toldPart = false
       this.#lackedFirst = undefined
     }
     if (fingerprintsEqual) {
@@ -144,14 +147,19 @@ export class Peer {
     this.#rangesAt = mono
   }
 
-  /** The peer told its context, and this is what was missing here. */
-  lacked(missing: ReadonlyMap<ActorId, Intervals>, context: Context, mono: number): void {
+  /** The peer told its context, or the first parts of it, and this is what was missing here. */
+  lacked(
+    missing: ReadonlyMap<ActorId, Intervals>,
+    context: Context,
+    { mono, isPart = false }: { mono: number; isPart?: boolean },
+  ): void {
     const first = this.#lackedFirst
     if (first === undefined || stillMissing(first.missing, context) === 0) {
       this.#lackedFirst = { missing, at: mono }
     }
     this.#lacked = missing
     this.#lackedAt = mono
+    this.#toldPart = isPart
   }
 
   /** The session that begins now is for whoever waits for a proof; whether anybody does. */
@@ -185,13 +193,23 @@ export class Peer {
    * waited for (R16).
    */
   isAhead(context: Context, mono: number): boolean {
-    const since = this.#lacked === undefined ? this.#linkedAt : this.behindSince(context)
+    const since = this.#aheadSince(context)
     return since !== undefined && mono - since <= LASTING_MS
+  }
+
+  #aheadSince(context: Context): number | undefined {
+    if (this.#lacked === undefined) return this.#linkedAt
+    return this.behindSince(context) ?? (this.#toldPart ? this.#lackedAt : undefined)
   }
 
   /** Whether all that the peer had at some comparison of this link has come. */
   hasGivenAll(context: Context): boolean {
-    return (this.#gaveAll ||= this.dotsBehind(context) === 0)
+    return (this.#gaveAll ||= !this.#toldPart && this.dotsBehind(context) === 0)
+  }
+
+  /** Whether it told of something that has not come, or of a part of what it has. */
+  hasMore(context: Context): boolean {
+    return this.#toldPart || (this.dotsBehind(context) ?? 0) > 0
   }
 
   /** How long to wait for the next comparison when the usual time between two is `interval`. */

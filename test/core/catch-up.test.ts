@@ -6,6 +6,9 @@ import { CatchUp } from '../../src/core/catch-up.ts'
 import { Context } from '../../src/core/context.ts'
 import { Peer } from '../../src/core/peer.ts'
 import type { Answerer } from '../../src/core/repair/answerer.ts'
+import { SIZES } from '../../src/core/repair/sizes.ts'
+import { binary, Fleet } from '../support/fleet.ts'
+import type { SimNode } from '../support/fleet.ts'
 
 const ACTOR = 'a'.repeat(16)
 const LINKED_AT = 1_000
@@ -27,16 +30,43 @@ describe('core: catching up', () => {
   it('is under way until a peer has told what it has, and until that has come', () => {
     const { peer, catchUp, context } = start()
     assert.equal(catchUp.isUnderWay(context, LINKED_AT), true)
-    peer.lacked(new Map([[ACTOR, [1, 2]]]), context, LINKED_AT)
+    peer.lacked(new Map([[ACTOR, [1, 2]]]), context, { mono: LINKED_AT })
     context.addRange(ACTOR, 1, 1)
     assert.equal(catchUp.isUnderWay(context, LINKED_AT), true)
     context.addRange(ACTOR, 2, 2)
     assert.equal(catchUp.isUnderWay(context, LINKED_AT), false)
   })
 
+  it('does not end between the pulls of a session that takes several', () => {
+    const sizes = { ...SIZES, actorsInline: 0, actorsPerPull: 1 }
+    const fleet = new Fleet({ seed: 1, nodes: 2, sizes })
+    const [a, b] = fleet.nodes as [SimNode, SimNode]
+    fleet.startAll()
+    fleet.cut(a, b)
+    for (let run = 0; run < 4; run++) {
+      fleet.write(a, [{ op: 'put', key: binary('key') }])
+      fleet.pass(4_000)
+      fleet.crash(a)
+      fleet.restart(a)
+    }
+    const lacks = (): boolean => !b.live.replica.context.includes(a.live.replica.context)
+    assert.ok(lacks())
+    let looks = 0
+    fleet.observers.push({
+      after: (node) => {
+        if (node !== b || !lacks()) return
+        looks++
+        assert.ok(b.live.links.isCatchingUp(), 'it says that it has all, and more is to come')
+      },
+    })
+    fleet.connect(a, b)
+    assert.ok(fleet.until(() => !lacks(), 20_000))
+    assert.ok(looks > 4)
+  })
+
   it('does not end because the peer has left', () => {
     const { peers, peer, catchUp, context } = start()
-    peer.lacked(new Map([[ACTOR, [1, 2]]]), context, LINKED_AT)
+    peer.lacked(new Map([[ACTOR, [1, 2]]]), context, { mono: LINKED_AT })
     peers.delete(peer.id)
     catchUp.left(peer, context)
     assert.equal(catchUp.isUnderWay(context, LINKED_AT), true)
@@ -48,7 +78,7 @@ describe('core: catching up', () => {
     const { peers, peer, catchUp, context } = start()
     const later = LINKED_AT + 3 * MINUTE_MS
     assert.equal(catchUp.isUnderWay(context, later), false)
-    peer.lacked(new Map([[ACTOR, [1, 2]]]), context, LINKED_AT)
+    peer.lacked(new Map([[ACTOR, [1, 2]]]), context, { mono: LINKED_AT })
     assert.equal(catchUp.isUnderWay(context, later), false)
     peers.delete(peer.id)
     catchUp.left(peer, context)

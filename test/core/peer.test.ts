@@ -65,7 +65,7 @@ describe('core: a peer', () => {
     const context = new Context(hash)
     const actor = 'a'.repeat(16)
     assert.equal(peer.dotsBehind(context), undefined)
-    peer.lacked(new Map([[actor, [3, 7]]]), context, 0)
+    peer.lacked(new Map([[actor, [3, 7]]]), context, { mono: 0 })
     assert.equal(peer.dotsBehind(context), 5)
     context.addRange(actor, 1, 4)
     assert.equal(peer.dotsBehind(context), 3)
@@ -78,7 +78,7 @@ describe('core: a peer', () => {
     const context = new Context(hash)
     const actor = 'a'.repeat(16)
     const tells = (missing: [number, number], mono: number): void =>
-      peer.lacked(new Map([[actor, missing]]), context, mono)
+      peer.lacked(new Map([[actor, missing]]), context, { mono })
     assert.equal(peer.behindSince(context), undefined)
     tells([3, 7], 10)
     assert.equal(peer.behindSince(context), 10)
@@ -104,9 +104,22 @@ describe('core: a peer', () => {
     assert.equal(compare(3_000), 'settled')
   })
 
+  it('has not given all while it has told of a part of its context', () => {
+    const peer = newPeer()
+    const context = new Context(hash)
+    const actor = 'a'.repeat(16)
+    context.addRange(actor, 1, 7)
+    peer.lacked(new Map([[actor, [3, 7]]]), context, { mono: 0, isPart: true })
+    assert.equal(peer.hasGivenAll(context), false)
+    peer.lacked(new Map([[actor, [3, 9]]]), context, { mono: 0 })
+    assert.equal(peer.hasGivenAll(context), false)
+    context.addRange(actor, 8, 9)
+    assert.equal(peer.hasGivenAll(context), true)
+  })
+
   it('with an equal context leaves nothing missing', () => {
     const peer = newPeer()
-    peer.lacked(new Map([['a'.repeat(16), [3, 7]]]), new Context(hash), 0)
+    peer.lacked(new Map([['a'.repeat(16), [3, 7]]]), new Context(hash), { mono: 0 })
     peer.compared(digest, equal, NOW)
     assert.equal(peer.dotsBehind(new Context(hash)), 0)
   })
