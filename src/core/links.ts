@@ -80,13 +80,14 @@ export class Links {
   readonly #nonce: Uint8Array
   readonly #nonces = new Nonces()
   readonly #neighbours = new NeighbourWatch(this.peers)
-  readonly #catchUp = new CatchUp(this.peers)
+  readonly #catchUp: CatchUp
   readonly #turns: Turns
   readonly #gaps: GapWatch
   #nextSession = 1
 
   constructor(host: LinksHost) {
     this.#host = host
+    this.#catchUp = new CatchUp(this.peers, host.now().mono)
     this.rollback = new RollbackWatch(host.options.peerHash)
     this.questions = new Questions({
       self: { peer: host.options.peerId, name: host.options.name },
@@ -207,9 +208,8 @@ export class Links {
       }
       if (now.mono >= peer.answerer.expiresAt) peer.answerer.expire()
       if (peer.session !== undefined) {
-        if (now.mono - peer.session.progressAt >= sessionTimeout) {
-          peer.session.fail('no progress', now)
-        }
+        const isStuck = now.mono - peer.session.progressAt >= sessionTimeout
+        if (isStuck) peer.session.fail('no progress', now)
       } else if (now.mono >= peer.nextDigestAt) {
         this.#ask(peer, false)
       }
@@ -241,10 +241,7 @@ export class Links {
       const { sessionTimeout } = this.#host.options.settings.repair
       const at =
         peer.session === undefined ? peer.nextDigestAt : peer.session.progressAt + sessionTimeout
-      deadline = Math.min(deadline, at)
-      if (peer.answerer.pulling) {
-        deadline = Math.min(deadline, peer.answerer.expiresAt)
-      }
+      deadline = Math.min(deadline, at, peer.answerer.expiresAt)
     }
     return deadline
   }
@@ -260,9 +257,14 @@ export class Links {
     return this.#gaps.lost(pulls)
   }
 
-  /** Whether peers told of changes that are not here: nobody removes what is dead here by hearsay meanwhile (R5). */
+  /** Whether peers told of changes that are not here. */
   isCatchingUp(): boolean {
     return this.#catchUp.isUnderWay(this.#host.replica.context, this.#host.now().mono)
+  }
+
+  /** Whether nobody is to empty a key on the word of what is dead here by hearsay (R5). */
+  keepsHearsay(): boolean {
+    return this.#catchUp.mayLackSuccessors(this.#host.replica.context, this.#host.now().mono)
   }
 
   // Greeting.
@@ -563,6 +565,7 @@ export class Links {
       mayPull: () => this.#turns.mayBegin(this.#host.now().mono),
       complete: () => this.#host.complete(),
       isCatchingUp: () => this.isCatchingUp(),
+      keepsHearsay: () => this.keepsHearsay(),
       serve: () => this.#turns.serve(this.#host.now().mono),
       violation: (what) => {
         const peer = peerOf()

@@ -38,6 +38,7 @@ class Side {
     mayPull: () => true,
     complete: () => true,
     isCatchingUp: () => false,
+    keepsHearsay: () => false,
     serve: () => {
       while (this.answerer.waits) this.answerer.sendChunk()
     },

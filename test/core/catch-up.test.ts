@@ -23,7 +23,7 @@ function start(): { peers: Map<string, Peer>; peer: Peer; catchUp: CatchUp; cont
     helloBy: 0,
   })
   const peers = new Map([['them', peer]])
-  return { peers, peer, catchUp: new CatchUp(peers), context: new Context(hash) }
+  return { peers, peer, catchUp: new CatchUp(peers, LINKED_AT), context: new Context(hash) }
 }
 
 describe('core: catching up', () => {
@@ -85,8 +85,14 @@ describe('core: catching up', () => {
     assert.equal(catchUp.isUnderWay(context, later), false)
   })
 
+  it('may have been under way when the replica was stopped, for as long as it would have waited', () => {
+    const { catchUp, context } = { ...start(), catchUp: new CatchUp(new Map(), LINKED_AT) }
+    assert.equal(catchUp.mayLackSuccessors(context, LINKED_AT + MINUTE_MS), true)
+    assert.equal(catchUp.mayLackSuccessors(context, LINKED_AT + 3 * MINUTE_MS), false)
+  })
+
   it('is not under way alone', () => {
-    const { catchUp, context } = { ...start(), catchUp: new CatchUp(new Map()) }
+    const { catchUp, context } = { ...start(), catchUp: new CatchUp(new Map(), LINKED_AT) }
     assert.equal(catchUp.isUnderWay(context, 0), false)
   })
 })

@@ -97,6 +97,7 @@ class LinkUse {
     mayPull: () => true,
     complete: () => true,
     isCatchingUp: () => false,
+    keepsHearsay: () => false,
     serve: () => {
       while (this.#answerer.waits) this.#answerer.sendChunk()
     },

@@ -413,6 +413,43 @@ const FOUND: [title: string, found: Scenario][] = [
       ],
     ),
   ],
+  [
+    'nor does who begins anew in the middle of a pull say what it has only heard of (R5)',
+    scenario(
+      12_035_920,
+      {
+        nodes: 4,
+        endMs: 30_000,
+        workload: 'imports',
+        faults: { linkDelay: [1, 20], linkCut: 0.01, commitTime: [0, 2], commitFailure: 0.2 },
+        sizes: {
+          chunkBytes: 1,
+          chunkRanges: 1,
+          actorsPerPull: 2,
+          listed: 2,
+          candidates: 2,
+        },
+      },
+      [
+        [4, 2_674, write(1, put(124, 0))],
+        [5, 2_727, { do: 'deafen', from: 3, to: 0 }],
+        [6, 3_313, write(3, put(103, 4))],
+        [7, 3_704, { do: 'deafen', from: 3, to: 1 }],
+        [
+          9,
+          4_091,
+          write(1, put(51, 30), put(183, 0), put(23, 0), put(261, 30), put(219, 30), put(239, 4)),
+        ],
+        [11, 6_144, { do: 'damage', node: 2, how: 'lose', records: 1, downMs: 500 }],
+        [14, 7_460, write(2, put(115, 4))],
+        [16, 7_837, write(0, put(56, 0))],
+        [17, 7_886, { do: 'damage', node: 2, how: 'lose', records: 1, downMs: 3_000 }],
+        [18, 10_126, write(1, ...puts(17, 38, 4))],
+        [19, 10_756, write(3, ...puts(243, 58, 4), ...puts(1, 40, 4))],
+        [24, 14_139, { do: 'damage', node: 0, how: 'lose', records: 3, downMs: 3_000 }],
+      ],
+    ),
+  ],
 ]
 
 describe('found by the simulator', function () {

@@ -418,7 +418,7 @@ export class Run {
     const transferMs = (): number =>
       (checks.itemBytes * fleet.nodes.length * 1_000) / bytesPerSecond
     const bound = (): number => begin + heldFor + this.#holdMs + waitMs + transferMs()
-    const isWaiting = (): boolean => checks.members.some(({ live }) => live.links.isCatchingUp())
+    const isWaiting = (): boolean => checks.members.some(({ live }) => live.links.keepsHearsay())
     let claimsMs = 0
     let difference = differenceNow()
     while (difference !== undefined && fleet.time < bound() + claimsMs) {

@@ -36,6 +36,8 @@ export interface AnswererHost {
   complete(): boolean
   /** Whether a peer has, or may have, something that is on its way here. */
   isCatchingUp(): boolean
+  /** Whether what is dead here by hearsay empties no key elsewhere. */
+  keepsHearsay(): boolean
   /** Whoever waits may be served: `Turns`. */
   serve(): void
   violation(what: string): void
@@ -186,7 +188,11 @@ export class Answerer {
 
   #onResolve(wire: LinkBodies['resolve']): void {
     const { replica, sizes } = this.#host
-    const answer = answerResolve(replica, wire, this.#host.isCatchingUp(), sizes)
+    const answer = answerResolve(replica, wire, {
+      catchingUp: this.#host.isCatchingUp(),
+      keepsHearsay: this.#host.keepsHearsay(),
+      bytesMax: sizes.resolvedBytes,
+    })
     if (answer === undefined) return this.#host.violation('resolve')
     this.#host.send('resolved', answer)
   }

@@ -10,9 +10,10 @@
  * its own if that is it, under whatever key it has it, and else comes for the asker's when it compares. It does so as well
  * where it let another content go than the asker has (`dropped.ts`).
  *
- * A replica that catches up may lack the very value that took the place of a dot that is dead here: whoever removed the dot on its
- * word would show nothing instead (R5). So meanwhile it does not call removed what is dead here by a peer's word alone where it
- * holds nothing of the key; and it says that it catches up, so that its word leaves no key empty of which it shows another value.
+ * A replica that catches up, or has begun not long ago and may have been catching up before, may lack the very value that took
+ * the place of a dot that is dead here: whoever removed the dot on its word would show nothing instead (R5). So meanwhile it does
+ * not call removed what is dead here by a peer's word alone where it holds nothing of the key; and while it knows that it catches
+ * up it says so, so that its word leaves no key empty of which it shows another value.
  */
 import { toBinary, fromBinary } from '../bytes.ts'
 import { dotText, HASH_PREFIX_BYTES, hashPrefix, KEY_BYTES_MAX } from '../item.ts'
@@ -23,7 +24,6 @@ import { ActorTable, decodeActors, decodeDots } from '../wire/dots.ts'
 import type { KeyState as WireKeyState, Resolve, Resolved } from '../wire/messages.ts'
 import { encodeKeyState, keyStateBytes } from './key-state.ts'
 import type { KeyStateParts, Proof } from './key-state.ts'
-import type { RepairSizes } from './sizes.ts'
 
 /** Keys and dots asked in one message: more are refused. */
 const CANDIDATES_MAX = 1024
@@ -43,21 +43,26 @@ export function encodeResolve(
   return { session, unknown: table.dots(unknown), keys: candidates, actors: table.actors }
 }
 
-/**
- * `undefined` when the request is malformed.
- * @param isCatchingUp whether a peer has, or may have, something that is on its way here
- */
+export interface AnswerState {
+  /** Whether a peer has, or may have, something that is on its way here. */
+  catchingUp: boolean
+  /** Whether what is dead here by hearsay is not called removed where nothing of its key is held. */
+  keepsHearsay: boolean
+  /** An answer stops after the key that takes it past this many bytes. */
+  bytesMax: number
+}
+
+/** `undefined` when the request is malformed. */
 export function answerResolve(
   replica: Replica,
   wire: Resolve,
-  isCatchingUp: boolean,
-  sizes: RepairSizes,
+  state: AnswerState,
 ): Resolved | undefined {
   const actors = decodeActors(wire.actors)
   const unknown = actors && decodeDots(wire.unknown, actors)
   if (actors === undefined || unknown === undefined) return undefined
   if (wire.keys.length + unknown.length > CANDIDATES_MAX) return undefined
-  const answer = new AnswerBuilder(replica, isCatchingUp, sizes.resolvedBytes)
+  const answer = new AnswerBuilder(replica, state)
   for (const { key, dots, hashes } of wire.keys) {
     const theirs = decodeTheirs(dots, hashes, actors)
     if (theirs === undefined) return undefined
@@ -91,22 +96,20 @@ function decodeTheirs(
 
 class AnswerBuilder {
   readonly #replica: Replica
-  readonly #isCatchingUp: boolean
-  readonly #bytesMax: number
+  readonly #state: AnswerState
   readonly #table = new ActorTable()
   readonly #keys: WireKeyState[] = []
   #bytes = 0
   #answered = 0
   #wanted = 0
 
-  constructor(replica: Replica, isCatchingUp: boolean, bytesMax: number) {
+  constructor(replica: Replica, state: AnswerState) {
     this.#replica = replica
-    this.#isCatchingUp = isCatchingUp
-    this.#bytesMax = bytesMax
+    this.#state = state
   }
 
   get full(): boolean {
-    return this.#bytes >= this.#bytesMax
+    return this.#bytes >= this.#state.bytesMax
   }
 
   skip(): void {
@@ -138,7 +141,7 @@ class AnswerBuilder {
       }
       const isHearsay = this.#replica.hearsay.has(dot.actor, dot.counter)
       if (isHearsay) hearsay.push(dot)
-      if (isHearsay && held.length === 0 && this.#isCatchingUp) continue
+      if (isHearsay && held.length === 0 && this.#state.keepsHearsay) continue
       removed.push(dot)
     }
     const known = new Set(theirs.map(dotText))
@@ -159,7 +162,7 @@ class AnswerBuilder {
       actors: this.#table.actors,
       wanted: this.#wanted,
       answered: this.#answered,
-      catchingUp: this.#isCatchingUp,
+      catchingUp: this.#state.catchingUp,
     }
   }
 
@@ -178,7 +181,7 @@ class AnswerBuilder {
   #thoseThatFit(items: readonly Item[]): Item[] {
     let bytes = 0
     return items.filter((item, index) => {
-      if (index > 0 && bytes + item.envelopeBytes > this.#bytesMax) return false
+      if (index > 0 && bytes + item.envelopeBytes > this.#state.bytesMax) return false
       bytes += item.envelopeBytes
       return true
     })
