@@ -450,6 +450,26 @@ const FOUND: [title: string, found: Scenario][] = [
       ],
     ),
   ],
+  [
+    'a content that was replaced comes back only where its dot was given out twice, and somebody says so (R14)',
+    scenario(
+      13_044_197,
+      {
+        nodes: 3,
+        endMs: 2_000,
+        workload: 'large values',
+        faults: { linkDelay: [1, 5], gossipDelay: [1, 20], commitTime: [0, 5] },
+        inlineBytes: 30,
+      },
+      [
+        [1, 134, write(2, put(4, 30))],
+        [7, 985, { do: 'read', node: 1, key: 4 }],
+        [9, 1_043, write(2, remove(6), put(5, 17_000), put(4, 30), put(2, 400))],
+        [13, 1_245, write(0, put(4, 30, 7))],
+        [15, 1_335, { do: 'putBack', node: 2, downMs: 500 }],
+      ],
+    ),
+  ],
 ]
 
 describe('found by the simulator', function () {

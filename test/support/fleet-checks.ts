@@ -608,8 +608,10 @@ export class FleetChecks implements Observer {
       if (item.expiry > 0 && item.expiry <= nowWall) continue
       lines.push(`${item.actor} ${item.counter} ${item.lane0} ${item.lane1}`)
       // What only a lost disk knew of: whoever else had removed the item would not hold it, and could not agree.
+      // Of two contents of a dot the one that stays may be one that was superseded: somebody says so (R14).
+      const mayReturn = isTwin && this.#twins.isTold(fact)
       const by = fact.goneBy?.find(
-        (one) => !this.#isOfLostDisk(one) && (!isTwin || one.content === item.lane0),
+        (one) => !mayReturn && !this.#isOfLostDisk(one) && (!isTwin || one.content === item.lane0),
       )
       check(by === undefined, 'no return', () => {
         return `${node.id} still holds ${short(item)}, superseded by ${short(by!)}`

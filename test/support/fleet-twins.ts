@@ -101,13 +101,14 @@ export class Twins {
   checkTold(node: SimNode, nowWall: number): void {
     for (const [fact, contents] of this.#conflicts) {
       const isGone = fact.dead || contents.every((item) => isPast(item, node, nowWall))
-      check(isGone || this.#isTold(fact), 'alarm', () => {
+      check(isGone || this.isTold(fact), 'alarm', () => {
         return `${short(fact)} has two contents, and nobody has said so`
       })
     }
   }
 
-  #isTold(fact: Fact): boolean {
+  /** Whether somebody has said that the dot has two contents, or that its daemon gave out dots twice. */
+  isTold(fact: Fact): boolean {
     const origin = this.#originOf(fact.actor)
     return (origin !== undefined && this.#told.has(origin)) || this.#told.has(dotText(fact))
   }
