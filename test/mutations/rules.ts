@@ -113,6 +113,14 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     from: 788_020,
   },
   {
+    name: 'R5 anew',
+    what: 'who has just begun calls removed what it has only heard of',
+    from: 12_035_900,
+    file: 'catch-up.js',
+    find: `mono - this.#startedAt <= LASTING_MS || `,
+    replace: ``,
+  },
+  {
     name: 'R5 announced',
     what: 'what a large item supersedes goes when the item is announced',
     file: 'writes.js',
