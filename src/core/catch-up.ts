@@ -13,13 +13,14 @@ const LEFT_MAX = 64
 
 export class CatchUp {
   readonly #peers: ReadonlyMap<string, Peer>
-  readonly #startedAt: number
+  /** Monotonic time at which this run began with something that it had only heard of; absent where there was nothing. */
+  readonly #beganAt: number | undefined
   readonly #left = new Set<Peer>()
 
-  /** @param mono of the start of this run */
-  constructor(peers: ReadonlyMap<string, Peer>, mono: number) {
+  /** @param beganAt monotonic time of the start of a run that begins with dots that are dead by hearsay */
+  constructor(peers: ReadonlyMap<string, Peer>, beganAt: number | undefined) {
     this.#peers = peers
-    this.#startedAt = mono
+    this.#beganAt = beganAt
   }
 
   left(peer: Peer, context: Context): void {
@@ -31,7 +32,8 @@ export class CatchUp {
 
   /** Whether what took the place of something dead by hearsay may be lacking here. */
   mayLackSuccessors(context: Context, mono: number): boolean {
-    return mono - this.#startedAt <= LASTING_MS || this.isUnderWay(context, mono)
+    const hasJustBegun = this.#beganAt !== undefined && mono - this.#beganAt <= LASTING_MS
+    return hasJustBegun || this.isUnderWay(context, mono)
   }
 
   /** @param mono monotonic milliseconds */

@@ -23,6 +23,10 @@ export class Hearsay implements Iterable<[ActorId, Intervals]> {
   readonly #byActor = new Map<ActorId, Intervals>()
   #oldest: Uint32Array | undefined
 
+  get any(): boolean {
+    return this.#byActor.size > 0
+  }
+
   has(actor: ActorId, counter: number): boolean {
     return intervals.covers(this.get(actor), counter)
   }

@@ -87,7 +87,7 @@ export class Links {
 
   constructor(host: LinksHost) {
     this.#host = host
-    this.#catchUp = new CatchUp(this.peers, host.now().mono)
+    this.#catchUp = new CatchUp(this.peers, host.replica.hearsay.any ? host.now().mono : undefined)
     this.rollback = new RollbackWatch(host.options.peerHash)
     this.questions = new Questions({
       self: { peer: host.options.peerId, name: host.options.name },

@@ -23,7 +23,7 @@ function start(): { peers: Map<string, Peer>; peer: Peer; catchUp: CatchUp; cont
     helloBy: 0,
   })
   const peers = new Map([['them', peer]])
-  return { peers, peer, catchUp: new CatchUp(peers, LINKED_AT), context: new Context(hash) }
+  return { peers, peer, catchUp: new CatchUp(peers, undefined), context: new Context(hash) }
 }
 
 describe('core: catching up', () => {
@@ -89,6 +89,8 @@ describe('core: catching up', () => {
     const { catchUp, context } = { ...start(), catchUp: new CatchUp(new Map(), LINKED_AT) }
     assert.equal(catchUp.mayLackSuccessors(context, LINKED_AT + MINUTE_MS), true)
     assert.equal(catchUp.mayLackSuccessors(context, LINKED_AT + 3 * MINUTE_MS), false)
+    const heardNothing = new CatchUp(new Map(), undefined)
+    assert.equal(heardNothing.mayLackSuccessors(context, LINKED_AT), false)
   })
 
   it('is not under way alone', () => {

@@ -117,8 +117,8 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     what: 'who has just begun calls removed what it has only heard of',
     from: 12_035_900,
     file: 'catch-up.js',
-    find: `mono - this.#startedAt <= LASTING_MS || `,
-    replace: ``,
+    find: `return hasJustBegun || `,
+    replace: `return `,
   },
   {
     name: 'R5 announced',
