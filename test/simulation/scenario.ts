@@ -27,6 +27,7 @@ export interface World {
   topology: (typeof TOPOLOGIES)[number]
   workload: (typeof WORKLOADS)[number]
   settings: CoreSettings
+  /** How full a message of a repair may be; those of a daemon, or small ones. */
   sizes: RepairSizes
   faults: Faults
   /** How far apart the wall clocks are at the start, milliseconds, each way. */

@@ -25,10 +25,9 @@ import type { Fleet, Observer, SimNode } from './fleet.ts'
 const TIMES_MAX = 3
 /** For each link, in each repair interval: greetings, digests and the openings of sessions, both ways, a few times over. */
 const LINK_BYTES = 4_000
-/** The range step between two peers comes at most this often; the search in it has about so many bytes, and an answer at most. */
+/** The range step between two peers comes at most this often; the search in it has about so many bytes. */
 const RANGES_EVERY_MS = 3_000
 const SEARCH_BYTES = 4_000
-const ANSWER_BYTES = 256 * 1024
 /** Where messages are so small that most of them is not what is brought. */
 const SMALL_TIMES = 10
 /** And for each interval of a context that may be told. */
@@ -114,7 +113,7 @@ export class RepairCostWatch implements Observer {
     const { members, itemBytes } = this.#checks
     const holds = members.some(({ live }) => (live.counters()['removalsHeldBack'] ?? 0) > 0)
     const steps = holds ? 1 + (this.#fleet.time - this.#since) / RANGES_EVERY_MS : 1
-    return steps * (SEARCH_BYTES + 2 * Math.min(itemBytes, ANSWER_BYTES))
+    return steps * (SEARCH_BYTES + 2 * Math.min(itemBytes, SIZES.resolvedBytes))
   }
 
   #links(): number {
