@@ -91,9 +91,11 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
   {
     name: 'R5 hearsay',
     what: 'a peer that may lack the successor of a dot vouches that it is dead',
-    file: 'links.js',
-    find: `return this.#catchUp.isUnderWay(this.#host.replica.context, this.#host.now().mono);`,
-    replace: `return false;`,
+    file: 'catch-up.js',
+    find: `isUnderWay(context, mono) {`,
+    replace: `isUnderWay(context, mono) {
+        if (mono >= 0)
+            return false;`,
     from: 611_740,
   },
   {

@@ -63,6 +63,10 @@ function put(key: number, bytes: number, token?: number): Op {
   return { op: 'put', key, bytes, ttl: 0, ...(token === undefined ? {} : { token }) }
 }
 
+function lease(key: number, bytes: number, ttl: number): Op {
+  return { ...put(key, bytes), ttl }
+}
+
 function remove(key: number): Op {
   return { ...put(key, 0), op: 'delete' }
 }
@@ -467,6 +471,28 @@ const FOUND: [title: string, found: Scenario][] = [
         [9, 1_043, write(2, remove(6), put(5, 17_000), put(4, 30), put(2, 400))],
         [13, 1_245, write(0, put(4, 30, 7))],
         [15, 1_335, { do: 'putBack', node: 2, downMs: 500 }],
+      ],
+    ),
+  ],
+  [
+    'also a replica with a flipped bit in its memory purges what it may, and others hear of it (R12)',
+    scenario(
+      15_000_288,
+      {
+        nodes: 4,
+        endMs: 80_000,
+        workload: 'leases',
+        faults: { linkDelay: [1, 5], gossipDelay: [1, 20], commitTime: [0, 5] },
+        repair: { removalsMax: 3 },
+      },
+      [
+        [3, 4, write(0, lease(5, 0, 1_554))],
+        [8, 9, write(2, lease(8, 4, 10_124))],
+        [18, 29_151, { do: 'clockRate', node: 0, rate: -100, ms: 58_142 }],
+        [19, 29_711, { do: 'partition', side: [3, 2, 0], ms: 27_686 }],
+        [20, 30_317, { do: 'flipContext', node: 1, bit: 41, ms: 158_011 }],
+        [21, 30_450, { do: 'pause', node: 1, ms: 37_680 }],
+        [37, 47_228, write(1, lease(5, 30, 1_643))],
       ],
     ),
   ],

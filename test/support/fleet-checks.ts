@@ -351,12 +351,13 @@ export class FleetChecks implements Observer {
       read.kills.push(fact)
       return
     }
-    if (node.broken || this.#twins.has(fact.actor)) return
-    if (this.#mayForget(account, fact, held ? read : undefined)) return
+    // Also where memory is broken: others hear of a purge that is right.
     if (fact.item !== undefined && this.#mayPurge(node, fact.item)) {
       fact.dead = true
       return
     }
+    if (node.broken || this.#twins.has(fact.actor)) return
+    if (this.#mayForget(account, fact, held ? read : undefined)) return
     throw new CheckFailure(
       'no loss',
       `${node.id} has ${short(fact)} removed, and no mutation that is executed removes it`,
