@@ -1,8 +1,9 @@
-/** Exit codes, the same for both programs. A script may rely on them. */
+/** How both programs end when something is refused: an exit code, on which a script may rely, and one line for people. */
 import { CommanderError } from 'commander'
 
 import { HearsayError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
+import { printable } from './bytes.ts'
 
 export const EXIT = {
   done: 0,
@@ -32,4 +33,9 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
   if (!(error instanceof HearsayError)) return EXIT.failed
   return EXIT_OF_CODE[error.code] ?? EXIT.failed
+}
+
+/** On one line and harmless to a terminal, whatever the message quotes: a damaged file, a peer. */
+export function refusalText({ message, code }: HearsayError): string {
+  return `${printable(message)} (${code})`
 }

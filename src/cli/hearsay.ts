@@ -30,7 +30,7 @@ import { statusCommand } from './commands/status.ts'
 import { topCommand } from './commands/top.ts'
 import { verifyCommand } from './commands/verify.ts'
 import { watchCommand } from './commands/watch.ts'
-import { EXIT, exitCodeOf } from './exit.ts'
+import { EXIT, exitCodeOf, refusalText } from './exit.ts'
 import { endQuietlyWhenNobodyReads, say } from './output.ts'
 
 // prettier-ignore -- a line for what belongs together
@@ -109,7 +109,7 @@ function report(error: unknown, json: boolean): void {
   } else if (json) {
     const { code, message } = error
     process.stderr.write(`${JSON.stringify({ error: { code, message } })}\n`)
-  } else say(`${error.message} (${error.code})`)
+  } else say(refusalText(error))
 }
 
 async function main(): Promise<number> {

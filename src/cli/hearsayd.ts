@@ -23,7 +23,7 @@ import { ServiceManager } from './service-manager.ts'
 import type { Condition } from './service-manager.ts'
 import { welcome } from './welcome.ts'
 import { count } from './words.ts'
-import { EXIT, exitCodeOf } from './exit.ts'
+import { EXIT, exitCodeOf, refusalText } from './exit.ts'
 import { createLogger } from './log.ts'
 
 /** Exit code of a process that was told to stop and would not wait: what a shell shows for SIGINT. */
@@ -218,9 +218,7 @@ async function main(): Promise<number> {
   } catch (error) {
     if (!(error instanceof CommanderError)) {
       const text =
-        error instanceof HearsayError
-          ? `${error.message} (${error.code})`
-          : String((error as Error).stack)
+        error instanceof HearsayError ? refusalText(error) : String((error as Error).stack)
       process.stderr.write(`hearsayd: ${text}\n`)
     }
     return error instanceof HearsayError || error instanceof CommanderError

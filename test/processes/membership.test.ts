@@ -198,9 +198,12 @@ describe('membership', function () {
     const list = path.join(a.data, 'allow.json')
     // Another peer's id, as after a flipped bit.
     const other = readFileSync(list, 'utf8').replace(b.peerId, a.peerId)
-    for (const damaged of [other, '{"version":1,']) {
+    for (const damaged of [other, '{"version":1,', '{"version":\n\u{1b}[2J']) {
       writeFileSync(list, damaged)
-      assert.match(await a.refused(), /allow\.json does not read .*BAD_ALLOW_LIST/)
+      assert.match(
+        await a.refused(),
+        /^hearsayd: the allow list .*allow\.json does not read .*BAD_ALLOW_LIST\)$/m,
+      )
     }
   })
 

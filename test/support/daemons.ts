@@ -183,11 +183,12 @@ export class TestDaemon {
 
   /** Starts a run that must end by itself, with code 1; what it said. */
   async refused(settings: Settings = {}): Promise<string> {
+    const before = this.log.length
     this.launch(settings)
     this.#told = true
     const exit = await within(`${this.name} to end`, this.ended)
     assert.deepEqual(exit, { code: 1, signal: null }, this.log)
-    return this.log
+    return this.log.slice(before)
   }
 
   /** Starts a run without waiting for anything. */

@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { formatDuration, parseDuration } from '../../config/units.ts'
 import type { ControlClient } from '../../control/client.ts'
 import { HearsayError } from '../../errors.ts'
+import { refusalText } from '../exit.ts'
 import { withClient, withExamples } from '../command.ts'
 import type { GlobalOptions } from '../command.ts'
 import { printLine, styleFor } from '../output.ts'
@@ -115,7 +116,7 @@ async function live(client: ControlClient, intervalMs: number): Promise<void> {
       } catch (error) {
         if (!(error instanceof HearsayError)) throw error
         // The frame stays as it was; its time of day tells how old it is.
-        trouble = `${error.message} (${error.code}); trying on`
+        trouble = `${refusalText(error)}; trying on`
       }
     }
   } finally {
