@@ -8,7 +8,7 @@
  * `node --enable-source-maps bin/hearsayd` traces name the sources.
  *
  * What is imported dynamically stays apart and is loaded when it is asked for. Machine code cannot be bundled: classic-level
- * comes from `node_modules`. So do the packages of whoever uses hearsay as a library, which `dist/src` is for.
+ * and crc32 come from `node_modules`. So do the packages of whoever uses hearsay as a library, which `dist/src` is for.
  */
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
@@ -17,7 +17,8 @@ import { build } from 'esbuild'
 /** This file runs from dist/src/build. */
 const DIST = path.resolve(import.meta.dirname, '../..')
 const OUT = path.join(DIST, 'program')
-const PROGRAMS = ['hearsayd', 'hearsay']
+/** `store/trial.ts` starts the last one, which must be beside it in both forms. */
+const PROGRAMS = ['cli/hearsayd', 'cli/hearsay', 'store/level-trial']
 
 /** Packages in CommonJS ask for Node's modules by `require`, which a module has not. */
 const REQUIRE =
@@ -26,7 +27,10 @@ const REQUIRE =
 // Names of files go by their contents: those of the build before would stay.
 await rm(OUT, { recursive: true, force: true })
 await build({
-  entryPoints: PROGRAMS.map((name) => path.join(DIST, 'src/cli', `${name}.js`)),
+  entryPoints: PROGRAMS.map((name) => ({
+    in: path.join(DIST, 'src', `${name}.js`),
+    out: path.basename(name),
+  })),
   outdir: OUT,
   bundle: true,
   splitting: true,
@@ -35,7 +39,7 @@ await build({
   target: 'node20.19',
   // Many packages are there twice, and only modules can be cut to what is used.
   mainFields: ['module', 'main'],
-  external: ['classic-level'],
+  external: ['classic-level', '@node-rs/crc32'],
   banner: { js: REQUIRE },
   sourcemap: true,
   sourcesContent: false,

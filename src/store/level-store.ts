@@ -8,9 +8,9 @@
  * | 0x01, the record's key  | the record's value, CRC-32 of both (4)     |
  * | 0x00, commit number (8) | CRC-32 of the key (4): a link of the chain |
  *
- * Two things are added to what LevelDB does, because it checks less than its name suggests: its binding leaves the
+ * Three things are added to what LevelDB does, because it checks less than its name suggests: its binding leaves the
  * checksums of table blocks unchecked, and a damaged block of its log is skipped without a word and the log read on
- * behind it. So every record carries its own **checksum**, over key and value. And every commit puts its own link and
+ * behind it. So its **tables** are checked before it opens them (`table-check.ts`). Every record carries its own **checksum**, over key and value. And every commit puts its own link and
  * removes the link before it: the **chain**. One link is left when no commit is missing in the middle, two or more
  * otherwise, while a torn last commit, which nobody was told of, leaves one. Commits that are lost from the *end*
  * cannot be seen from inside: the store is then as it was before them, whole, and peers have what was sent.
@@ -34,11 +34,15 @@
  *
  * A record whose checksum is wrong and a block that LevelDB cannot read are told and passed over. Where its lists are
  * damaged or missing, LevelDB makes new ones of the tables and logs that it finds. What is given then may lack records, and
- * may have some that were deleted; its caller's sums tell. A store put together in this way takes no commit (promise 5).
+ * may have some that were deleted; its caller's sums tell. A store put together in this way, or with a damaged table, takes no
+ * commit (promise 5).
+ *
+ * When LevelDB merges a table whose keys are out of order, the process ends. So where a table is damaged, another process opens
+ * the store first (`level-trial.ts`), and if that ends by a signal the store is refused.
  *
  * A running store reads tables through the page cache: so `load` sees what became of them on disk since they were opened.
  * Its latest commits it reads from memory, until `inspect` moves them into a table and the log that had them goes. What it
- * does not read again before it is opened anew are its lists and the indices of its tables.
+ * does not read again before it is opened anew are its lists.
  *
  * Tables are read through a mapping, where what the disk cannot read ends the process by a signal. So every file is read as
  * plain bytes before (`plain-read.ts`): at opening, where it cannot be read it refuses, and by `inspect`.
@@ -89,11 +93,10 @@
  * "Died": the process, by a signal.
  *
  * lmdb starts and reads faster, and a damaged file of it kills the process or answers wrongly; classic-level by itself
- * answers wrongly as often, and hardly does with checksum and chain. Damage before speed: classic-level. What is left: of
- * 2,000 more flips in a table 14 were wrong, and one ended the process in an assertion of LevelDB. Of the 14, 12 were
- * looked into: each lacked a few records, and showed no false one (LevelDB keeps a record's sequence number and type
- * beside it, out of reach of the checksum). So whoever loads must count. Tables are read through a mapping: a sector that
- * the disk cannot read must be expected to end the process too.
+ * answers wrongly as often, and hardly does with checksum and chain. Damage before speed: classic-level. Before the checksums of
+ * tables were checked as well, 14 of 2,000 more flips in a table were wrong, and one ended the process in an assertion of LevelDB.
+ * Of the 14, 12 were looked into: each lacked a few records, and showed no false one. LevelDB keeps a record's sequence number
+ * and type beside it, out of reach of the record's own checksum. So whoever loads must count.
  */
 import { statSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
@@ -103,6 +106,8 @@ import { ClassicLevel } from 'classic-level'
 import type { ChainedBatch } from 'classic-level'
 import { HearsayError } from '../errors.ts'
 import { codeOf, makeDirectory, syncDirectory } from './durable-files.ts'
+import { openLevel } from './level-open.ts'
+import type { Level } from './level-open.ts'
 import { PlainReader } from './plain-read.ts'
 import {
   closed,
@@ -114,25 +119,12 @@ import {
   reasonText,
 } from './level-errors.ts'
 import type { Store, StoreBatch, StoreRecord } from './store.ts'
+import { deadly } from './trial.ts'
 
-type Level = ClassicLevel<Uint8Array, Uint8Array>
 type Batch = ChainedBatch<Level, Uint8Array, Uint8Array>
 
 const KiB = 1024
 const MiB = 1024 * KiB
-
-export const LEVEL_OPTIONS = {
-  /** Snappy: two thirds of the disk, and a block that does not decompress is damage that is seen. */
-  compression: true,
-  /** Twice the rate of bulk writes that 4 MiB, the default, allows. Two may be in memory; opening replays one at most. */
-  writeBufferSize: 16 * MiB,
-  /** As large, so that a million records are some 20 files instead of some 150. */
-  maxFileSize: 16 * MiB,
-  /** A tenth faster to load than 4 KiB; smaller blocks only help point reads, and there are none. */
-  blockSize: 16 * KiB,
-  /** Nothing is read twice. */
-  cacheSize: 64 * KiB,
-}
 
 /** Of the sizes from 256 KiB to 16 MiB the smallest was the fastest: its records die young. */
 const LOAD_SLICE_RECORDS_MAX = 1024
@@ -167,8 +159,9 @@ export async function openLevelStore(directory: string): Promise<Store> {
   openDirectories.add(identity)
   try {
     const files = new PlainReader(directory)
-    await refuseUnreadable(directory, files)
+    const damage = await damageOf(directory, files)
     const opened = await openChained(directory)
+    opened.damage.push(...damage)
     return new LevelStore(directory, opened, files, () => openDirectories.delete(identity))
   } catch (error) {
     openDirectories.delete(identity)
@@ -191,11 +184,23 @@ async function prepareDirectory(directory: string): Promise<string> {
   }
 }
 
-async function refuseUnreadable(directory: string, files: PlainReader): Promise<void> {
-  const refuse = (what: string): never => {
+/** What is wrong with its tables. Refuses where LevelDB would not get through them alive. */
+async function damageOf(directory: string, files: PlainReader): Promise<string[]> {
+  const faults = new Map<string, string>()
+  const unreadable = (what: string): never => {
     throw damaged(directory, what)
   }
-  for await (const _bytes of files.read(refuse)) continue
+  const reading = files.read({ unreadable, damaged: (name, fault) => faults.set(name, fault) })
+  for await (const _bytes of reading) continue
+  if (faults.size === 0) return []
+  const death = await deadly(directory)
+  // A table that was not finished when its writer was killed is in no list of LevelDB's, which removed it meanwhile.
+  const names = await readdir(directory)
+  const damage = names
+    .filter((name) => faults.has(name))
+    .map((name) => `${name}: ${faults.get(name)}`)
+  if (death === undefined) return damage
+  throw damaged(directory, `${damage.join('; ')}; and LevelDB does not survive it (${death})`)
 }
 
 interface Opened {
@@ -273,16 +278,6 @@ async function salvage(
   } catch (error) {
     throw damaged(directory, `${reason}; and it cannot be put together again: ${reasonText(error)}`)
   }
-}
-
-async function openLevel(directory: string): Promise<Level> {
-  const level: Level = new ClassicLevel<Uint8Array, Uint8Array>(directory, {
-    keyEncoding: 'view',
-    valueEncoding: 'view',
-    ...LEVEL_OPTIONS,
-  })
-  await level.open()
-  return level
 }
 
 class LevelStore implements Store {
@@ -385,7 +380,10 @@ class LevelStore implements Store {
   async *inspect(damaged: (what: string) => void): AsyncIterable<number> {
     this.#refuseClosed()
     await this.#level.compactRange(BEHIND_RECORDS, BEHIND_RECORDS)
-    yield* this.#files.read(damaged)
+    yield* this.#files.read({
+      unreadable: damaged,
+      damaged: (name, fault) => damaged(`${name}: ${fault}`),
+    })
   }
 
   /**

@@ -1,61 +1,63 @@
 /**
  * Reads a store's files as plain bytes, before LevelDB reads its tables through a mapping: there a sector that the disk cannot
- * read, or a table that became shorter, ends the process by a signal. Here it is an error that can be told.
+ * read, or a table that became shorter, ends the process by a signal. Here it is an error that can be told. A table with damage
+ * in it may end the process as well, so the checksums of tables are checked too (`table-check.ts`).
  *
  * What was read is in the page cache then, so the reading that follows costs the disk nothing.
  */
-import { open, readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { codeOf } from './durable-files.ts'
+import { tableFault } from './table-check.ts'
 
-const CHUNK_BYTES = 256 * 1024
+const TABLE = /\.(ldb|sst)$/
 const READ_BY_LEVELDB = /^(\d+\.(ldb|sst|log)|MANIFEST-\d+|CURRENT)$/
+
+interface Told {
+  /** A file cannot be read, or is too short. */
+  unreadable(what: string): void
+  /** A table is not as it was written. */
+  damaged(name: string, fault: string): void
+}
 
 export class PlainReader {
   readonly #directory: string
-  /** Size of each table when it was first seen. They are written once and never change. */
-  #tables = new Map<string, number>()
+  /** Size of each table that was seen whole. They are written once and never change. */
+  #whole = new Map<string, number>()
+  #isFirst = true
 
   constructor(directory: string) {
     this.#directory = directory
   }
 
-  /** Yields the bytes read since the last time. `damaged` is called for each file that cannot be read or is too short. */
-  async *read(damaged: (what: string) => void): AsyncGenerator<number> {
-    const tables = new Map<string, number>()
+  /**
+   * Yields the bytes read since the last time. The first time must be before LevelDB opens the store. Later a table that is
+   * not whole, and never was, may be one that is still being written: it is passed over.
+   */
+  async *read(told: Told): AsyncGenerator<number> {
+    const whole = new Map<string, number>()
     for (const name of await readdir(this.#directory)) {
       if (!READ_BY_LEVELDB.test(name)) continue
-      let size = 0
+      let bytes: Buffer
       try {
-        for await (const bytes of chunks(path.join(this.#directory, name))) {
-          size += bytes
-          yield bytes
-        }
+        bytes = await readFile(path.join(this.#directory, name))
       } catch (error) {
         // Compaction removes files at any moment.
         if (codeOf(error) === 'ENOENT') continue
-        damaged(`${name} cannot be read: ${(error as Error).message}`)
+        told.unreadable(`${name} cannot be read: ${(error as Error).message}`)
         continue
       }
-      if (!name.endsWith('.ldb')) continue
-      const before = this.#tables.get(name) ?? size
-      if (size < before) damaged(`${name} has ${size} bytes, and had ${before}`)
-      tables.set(name, before)
+      if (bytes.length > 0) yield bytes.length
+      if (!TABLE.test(name)) continue
+      const size = this.#whole.get(name)
+      const fault = tableFault(bytes)
+      if (fault === undefined) whole.set(name, bytes.length)
+      else if (size !== undefined || this.#isFirst) told.damaged(name, fault)
+      if (size === undefined || bytes.length >= size) continue
+      whole.set(name, size)
+      told.unreadable(`${name} has ${bytes.length} bytes, and had ${size}`)
     }
-    this.#tables = tables
-  }
-}
-
-async function* chunks(file: string): AsyncGenerator<number> {
-  const handle = await open(file, 'r')
-  try {
-    const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
-    for (;;) {
-      const { bytesRead } = await handle.read(buffer)
-      if (bytesRead === 0) return
-      yield bytesRead
-    }
-  } finally {
-    await handle.close()
+    this.#whole = whole
+    this.#isFirst = false
   }
 }

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { ClassicLevel } from 'classic-level'
 import { open } from 'lmdb'
-import { LEVEL_OPTIONS, openLevelStore } from '../../src/store/level-store.ts'
+import { LEVEL_OPTIONS } from '../../src/store/level-open.ts'
+import { openLevelStore } from '../../src/store/level-store.ts'
 import type { StoreRecord } from '../../src/store/store.ts'
 
 export interface Engine {
