@@ -113,8 +113,16 @@ export class DamageWorld {
 
   /** As a copy taken while the daemon runs, between two of its writes. */
   #keepOlder(): void {
-    rmSync(this.#older, { recursive: true, force: true })
-    cpSync(this.#victim.data, this.#older, { recursive: true })
+    for (;;) {
+      rmSync(this.#older, { recursive: true, force: true })
+      try {
+        cpSync(this.#victim.data, this.#older, { recursive: true })
+        return
+      } catch (error) {
+        // A file was replaced, or merged into another one, while it was copied.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      }
+    }
   }
 
   /** Undefined when it started, else how it refused before its operator did as told. */
