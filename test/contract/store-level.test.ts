@@ -21,8 +21,10 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { openLevelStore } from '../../src/store/level-store.ts'
+import { until } from '../support/daemons.ts'
 import { PowerLoss, traced } from '../support/power-loss.ts'
 import { Seeded } from '../support/seeded.ts'
+import { isBeingWritten } from '../support/strace.ts'
 import { batchOf, randomOf } from './store-batches.ts'
 import { contentOf, isCode, Model, put, salvageOf, textKey } from './store-model.ts'
 import { unsyncedAcknowledgements } from './store-trace.ts'
@@ -111,6 +113,7 @@ describe('level store', () => {
       })
       const said = await killedWhen(child, (text) => lastOf(text, 'ack', 0) >= 17)
       const acknowledged = lastOf(said, 'ack', 0)
+      await until('strace to have written all', () => !isBeingWritten(log))
       power.take(await readFile(log, 'latin1'))
       assert.deepEqual(power.differences(), [])
       logs = (await readdir(directory)).filter((name) => name.endsWith('.log')).length

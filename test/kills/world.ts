@@ -19,6 +19,7 @@ import { Ledger } from '../support/ledger.ts'
 import { PowerLoss, traced } from '../support/power-loss.ts'
 import type { Loss } from '../support/power-loss.ts'
 import { Seeded } from '../support/seeded.ts'
+import { isBeingWritten } from '../support/strace.ts'
 import { Load } from './load.ts'
 
 /** When a kill came. `lagging`: it had just answered, and lacked what its peers were writing. */
@@ -102,7 +103,7 @@ export class KillWorld {
     const load = new Load(ledger, random, this.#daemons)
     const kill = async (moment: Moment): Promise<void> => {
       await victim.kill()
-      killed.push(this.#ended(victim, moment))
+      killed.push(await this.#ended(victim, moment))
       load.refill()
     }
     try {
@@ -156,10 +157,11 @@ export class KillWorld {
   }
 
   /** What is left of it: everything, or what the loss of power leaves. */
-  #ended(victim: TestDaemon, moment: Moment): Killed {
+  async #ended(victim: TestDaemon, moment: Moment): Promise<Killed> {
     if (!this.#losesPower(victim)) return { moment, writes: 0, names: 0 }
     const trace = path.join(victim.dir, 'trace')
     const power = this.#power!
+    await until('strace to have written all', () => !isBeingWritten(trace))
     if (existsSync(trace)) power.take(readFileSync(trace, 'latin1'))
     assert.deepEqual(power.differences(), [], 'the model of the disk is not what is on the disk')
     return { moment, ...power.lose(this.#random) }

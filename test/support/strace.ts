@@ -4,6 +4,8 @@
  * strace prints calls in the order in which it saw them begin and end, and a thread goes on only after its line: that order
  * is one of cause and effect. With `-D` the process keeps the id with which it was started; with `-y` descriptors have paths.
  */
+import { readdirSync, readlinkSync } from 'node:fs'
+
 export interface Call {
   name: string
   /** Arguments and result, as printed: `3</a/file>, "abc", 3) = 3`. Without a result where the process was killed within. */
@@ -11,6 +13,32 @@ export interface Call {
   /** Numbers of the lines with which it began and ended; Infinity where it did not end. */
   begin: number
   end: number
+}
+
+/**
+ * Whether somebody has the trace open. With `-D` strace is no parent of the process, and outlives it: before it has let go of
+ * its file the last calls may be missing, though they were done.
+ */
+export function isBeingWritten(trace: string): boolean {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .some((pid) => filesOf(pid).includes(trace))
+}
+
+function filesOf(pid: string): (string | undefined)[] {
+  const directory = `/proc/${pid}/fd`
+  return (unlessGone(() => readdirSync(directory)) ?? []).map((fd) =>
+    unlessGone(() => readlinkSync(`${directory}/${fd}`)),
+  )
+}
+
+/** A process ends, and a file is closed, at any moment. */
+function unlessGone<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
 }
 
 const LINE = /^(\d+)\s+(?:<\.\.\. (\w+) resumed>(.*)|(\w+)\((.*))$/
