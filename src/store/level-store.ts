@@ -10,10 +10,11 @@
  *
  * Three things are added to what LevelDB does, because it checks less than its name suggests: its binding leaves the
  * checksums of table blocks unchecked, and a damaged block of its log is skipped without a word and the log read on
- * behind it. So its **tables** are checked before it opens them (`table-check.ts`). Every record carries its own **checksum**, over key and value. And every commit puts its own link and
- * removes the link before it: the **chain**. One link is left when no commit is missing in the middle, two or more
- * otherwise, while a torn last commit, which nobody was told of, leaves one. Commits that are lost from the *end*
- * cannot be seen from inside: the store is then as it was before them, whole, and peers have what was sent.
+ * behind it. So its **tables** are checked before it opens them (`table-check.ts`). Every record carries its own
+ * **checksum**, over key and value. And every commit puts its own link and removes the link before it: the **chain**. One
+ * link is left when no commit is missing in the middle, two or more otherwise, while a torn last commit, which nobody was
+ * told of, leaves one. Commits that are lost from the *end* cannot be seen from inside: the store is then as it was before
+ * them, whole, and peers have what was sent.
  *
  * ## What is durable when (seen with strace; the test of it is `store-level.test.ts`)
  *

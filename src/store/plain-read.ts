@@ -22,8 +22,8 @@ interface Told {
 
 export class PlainReader {
   readonly #directory: string
-  /** Size of each table that was seen whole. They are written once and never change. */
-  #whole = new Map<string, number>()
+  /** Size of each table when it was first seen finished. They are written once and never change. */
+  #finished = new Map<string, number>()
   #isFirst = true
 
   constructor(directory: string) {
@@ -35,7 +35,7 @@ export class PlainReader {
    * not whole, and never was, may be one that is still being written: it is passed over.
    */
   async *read(told: Told): AsyncGenerator<number> {
-    const whole = new Map<string, number>()
+    const finished = new Map<string, number>()
     for (const name of await readdir(this.#directory)) {
       if (!READ_BY_LEVELDB.test(name)) continue
       let bytes: Buffer
@@ -49,15 +49,16 @@ export class PlainReader {
       }
       if (bytes.length > 0) yield bytes.length
       if (!TABLE.test(name)) continue
-      const size = this.#whole.get(name)
+      const known = this.#finished.get(name)
       const fault = tableFault(bytes)
-      if (fault === undefined) whole.set(name, bytes.length)
-      else if (size !== undefined || this.#isFirst) told.damaged(name, fault)
-      if (size === undefined || bytes.length >= size) continue
-      whole.set(name, size)
-      told.unreadable(`${name} has ${bytes.length} bytes, and had ${size}`)
+      const mayBeUnfinished = known === undefined && !this.#isFirst
+      if (fault !== undefined && mayBeUnfinished) continue
+      const size = known ?? bytes.length
+      finished.set(name, size)
+      if (fault !== undefined) told.damaged(name, fault)
+      if (bytes.length < size) told.unreadable(`${name} has ${bytes.length} bytes, and had ${size}`)
     }
-    this.#whole = whole
+    this.#finished = finished
     this.#isFirst = false
   }
 }

@@ -287,6 +287,27 @@ describe('level store', () => {
     await assert.rejects(openLevelStore(directory), refusal)
   })
 
+  it('is told of a damaged table at every inspection, not of one that is still being written', async () => {
+    const store = await openLevelStore(directory)
+    await store.commit(put(['a', 'a value that is easily found']), { sync: true })
+    const inspect = async (): Promise<string[]> => {
+      const damage: string[] = []
+      for await (const _bytes of store.inspect((what) => damage.push(what))) continue
+      return damage
+    }
+    assert.deepEqual(await inspect(), [])
+    await writeFile(path.join(directory, '000100.ldb'), randomBytes(5_000))
+    assert.deepEqual(await inspect(), [])
+    const flipped = await flipAt(directory, 'easily found')
+    assert.ok(flipped.endsWith('.ldb'), `flipped in ${flipped}`)
+    for (let pass = 0; pass < 2; pass++) {
+      const [what, ...others] = await inspect()
+      assert.match(what ?? 'nothing', /\.ldb: the checksum of the block at 0 is wrong/)
+      assert.deepEqual(others, [])
+    }
+    await store.close()
+  })
+
   it('takes a table that its writer was killed over for no damage', async () => {
     const store = await openLevelStore(directory)
     await store.commit(put(['a', '1']), { sync: true })
