@@ -88,14 +88,19 @@ async function atRest({ nodes }: HearsayCluster): Promise<void> {
   })
 }
 
-async function differ({ nodes }: HearsayCluster, from: number): Promise<void> {
+/** Changes keys from number `from` on, and deletes as many as `deletes` says behind them. */
+async function differ(
+  { nodes }: HearsayCluster,
+  from: number,
+  deletes: number = CHANGED,
+): Promise<void> {
   const writer = await nodes[0]!.writer()
   const changes = Array.from({ length: CHANGED }, (_, i) => ({
     key: keyOf(from + i),
     value: value(from + i + 1),
   }))
   await writeAll(writer, changes, 1)
-  for (let i = 0; i < CHANGED; i++) await writer.delete(keyOf(from + CHANGED + i))
+  for (let i = 0; i < deletes; i++) await writer.delete(keyOf(from + CHANGED + i))
   await writer.close()
 }
 
@@ -144,11 +149,13 @@ export const w5: Workload = {
         let next = 0
         await bench.alternate(`${keys} keys`, [hearsay], async ({ note }) => {
           tell(note, 'equal maps', await repairUntilEqual(cluster), { bytes: '≤ 200' })
+          const above = { bytes: `≤ ${payload} + 1,024`, wire: `≤ ${payload} + 4,096` }
+          await differ(cluster, next, 0)
+          next += CHANGED
+          tell(note, 'only changes', await repairUntilEqual(cluster), above)
           await differ(cluster, next)
           next += 2 * CHANGED
-          const alive = await repairUntilEqual(cluster)
-          const above = { bytes: `≤ ${payload} + 1,024`, wire: `≤ ${payload} + 4,096` }
-          tell(note, 'removals known', alive, above)
+          tell(note, 'removals known', await repairUntilEqual(cluster), above)
           await differ(cluster, next)
           next += 2 * CHANGED
           await settle()
