@@ -108,24 +108,32 @@ class Libp2pTransport implements FleetTransport {
   async start(handlers: TransportHandlers): Promise<void> {
     if (this.#started) throw new TypeError('a transport is started once')
     this.#started = true
-    const { options, tuning, log } = {
-      options: this.#options,
-      tuning: this.#tuning,
-      log: this.#log,
+    const running = await this.#assemble(handlers)
+    this.#running = running
+    try {
+      await this.#listen(running)
+    } catch (error) {
+      await this.close()
+      throw listenFailed(this.#options.listen, error)
     }
-    const node = await createNode({
-      privateKey: options.privateKey,
-      listen: options.listen,
-      announce: options.announce ?? [],
-      topic: options.topic,
-      encrypters: this.#admission.encrypters(),
-      gate: {
-        knocked: () => this.#counters.connectionsInbound++,
-        allows: (peer) => this.#allows(peer),
-        turnedAway: (peer) => this.#turnedAway(peer),
-      },
-      tuning,
-    })
+    running.gossip.subscribe((author, bytes) => this.#gossip(author, bytes))
+    const { watchdogIntervalMs, exchangeIntervalMs, surplusIntervalMs } = this.#tuning
+    running.timers.push(
+      setInterval(() => this.#watchGossip(), watchdogIntervalMs),
+      setInterval(() => void this.#sweep(), SWEEP_INTERVAL_MS),
+      setInterval(() => this.#tellAll(), exchangeIntervalMs),
+      setInterval(() => this.#giveUpSurplus(), surplusIntervalMs),
+    )
+    running.dialler.start()
+    await running.discovery?.start()
+  }
+
+  /** The parts, told of each other; nothing is listened to or dialled yet. */
+  async #assemble(handlers: TransportHandlers): Promise<Running> {
+    const options = this.#options
+    const tuning = this.#tuning
+    const log = this.#log
+    const node = await this.#createNode()
     const book = await AddressBook.open(options.addressBookFile, log)
     const gossip = new Gossip(node.services.pubsub, options.topic, this.#counters)
     const links = new Links({
@@ -152,8 +160,6 @@ class Libp2pTransport implements FleetTransport {
       tuning,
       log,
     })
-    const silent = (forMs: number) => links.silent(node.getConnections(), forMs)
-    const keepAlive = new KeepAlive(silent, tuning.pingIntervalMs)
     const exchange = new PeerExchange({
       self: this.self,
       neighbours: linkedPeers,
@@ -164,56 +170,54 @@ class Libp2pTransport implements FleetTransport {
       learned: (peers) => dialler.learned(peers),
       leaving: (peer) => dialler.hold(peer, GIVEN_UP_FOR_MS),
     })
+    const silent = (forMs: number) => links.silent(node.getConnections(), forMs)
+    const keepAlive = new KeepAlive(silent, tuning.pingIntervalMs)
+    const lan = this.#discovery(node, dialler)
+    const parts = { node, links, gossip, dialler, book, exchange, keepAlive, discovery: lan }
+    return { ...parts, handlers, timers: [] }
+  }
+
+  #createNode(): Promise<Node> {
+    const { privateKey, listen, announce = [], topic } = this.#options
+    return createNode({
+      privateKey,
+      listen,
+      announce,
+      topic,
+      encrypters: this.#admission.encrypters(),
+      gate: {
+        knocked: () => this.#counters.connectionsInbound++,
+        allows: (peer) => this.#allows(peer),
+        turnedAway: (peer) => this.#turnedAway(peer),
+      },
+      tuning: this.#tuning,
+    })
+  }
+
+  #discovery(node: Node, dialler: Dialler): Discovery | undefined {
+    const { discovery: service } = this.#options
+    if (service === undefined) return undefined
     const found = (peer: PeerId, addresses: string[]): void => {
       if (peer !== this.self && this.#allows(peer)) dialler.discovered(peer, addresses)
     }
-    const lan =
-      options.discovery === undefined
-        ? undefined
-        : discovery(node, options.discovery, tuning.discoveryIntervalMs, found, log)
-    this.#running = {
-      node,
-      links,
-      gossip,
-      dialler,
-      book,
-      exchange,
-      discovery: lan,
-      handlers,
-      keepAlive,
-      timers: [],
-    }
+    return discovery(node, service, this.#tuning.discoveryIntervalMs, found, this.#log)
+  }
+
+  async #listen({ node, links, exchange }: Running): Promise<void> {
     node.addEventListener('connection:open', ({ detail }) => this.#connectionOpened(detail))
     node.addEventListener('connection:close', ({ detail }) => links.connectionClosed(detail))
     node.addEventListener('peer:identify', ({ detail }) => this.#identified(detail))
-    try {
-      await node.handle(
-        LINK_PROTOCOL,
-        (stream, connection) => links.streamOpened(stream, connection),
-        {
-          maxInboundStreams: LINK_STREAMS_MAX,
-          maxOutboundStreams: LINK_STREAMS_MAX,
-        },
-      )
-      if (tuning.exchangePeers) {
-        const hear = (stream: Stream, { remotePeer }: Connection): Promise<void> =>
-          exchange.hear(stream, remotePeer.toString())
-        await node.handle(PEERS_PROTOCOL, hear, { maxInboundStreams: 2 })
-      }
-      await node.start()
-    } catch (error) {
-      await this.close()
-      throw listenFailed(options.listen, error)
-    }
-    gossip.subscribe((author, bytes) => this.#gossip(author, bytes))
-    this.#running.timers.push(
-      setInterval(() => this.#watchGossip(), tuning.watchdogIntervalMs),
-      setInterval(() => void this.#sweep(), SWEEP_INTERVAL_MS),
-      setInterval(() => this.#tellAll(), tuning.exchangeIntervalMs),
-      setInterval(() => this.#giveUpSurplus(), tuning.surplusIntervalMs),
+    await node.handle(
+      LINK_PROTOCOL,
+      (stream, connection) => links.streamOpened(stream, connection),
+      { maxInboundStreams: LINK_STREAMS_MAX, maxOutboundStreams: LINK_STREAMS_MAX },
     )
-    dialler.start()
-    await this.#running.discovery?.start()
+    if (this.#tuning.exchangePeers) {
+      const hear = (stream: Stream, { remotePeer }: Connection): Promise<void> =>
+        exchange.hear(stream, remotePeer.toString())
+      await node.handle(PEERS_PROTOCOL, hear, { maxInboundStreams: 2 })
+    }
+    await node.start()
   }
 
   send(peer: PeerId, lane: Lane, bytes: Uint8Array): boolean {
