@@ -15,8 +15,6 @@ import { readKeyFile } from './config/key-file.ts'
 import { startControlServer } from './control/server.ts'
 import type { ControlServer } from './control/server.ts'
 import { toBinary, toHex } from './core/bytes.ts'
-import { makeDigest } from './core/repair/digest.ts'
-import type { Receipt } from './core/repair/session.ts'
 import { SIZES } from './core/repair/sizes.ts'
 import type { EngineOptions } from './core/settings.ts'
 import { decodeGossip } from './core/wire/gossip.ts'
@@ -26,12 +24,13 @@ import { AllowList } from './daemon/allow-list.ts'
 import { CoreDriver, loadEngine, nowOfProcess } from './daemon/core-driver.ts'
 import { clusterOf, peerHash, serviceName } from './daemon/identity.ts'
 import type { Cluster } from './daemon/identity.ts'
-import { freeBytes, Health, storeAilment } from './daemon/health.ts'
+import { Health, storeAilment } from './daemon/health.ts'
 import { FleetMembership } from './daemon/membership.ts'
 import { snapshot } from './daemon/snapshot.ts'
 import { StoreChecker } from './daemon/store-check.ts'
 import type { Metrics } from './daemon/metrics.ts'
-import { doubtsView, removalsView } from './daemon/removals.ts'
+import { removalsView } from './daemon/removals.ts'
+import { peersOf, receiptView, statusOf, storeState } from './daemon/status.ts'
 import { decodeToken, encodeToken } from './daemon/token.ts'
 import { dotView, Views } from './daemon/views.ts'
 import { Waits } from './daemon/waits.ts'
@@ -220,7 +219,7 @@ class RunningDaemon implements Daemon {
     )
     this.#health = new Health({
       log,
-      peers: () => this.#peers(),
+      peers: () => peersOf(this.#driver, transport),
       dots: () => this.#driver.engine.replica.context.dots,
     })
     this.#checker = new StoreChecker({
@@ -293,123 +292,27 @@ class RunningDaemon implements Daemon {
     return this.#driver.engine.completeness(nowOfProcess())
   }
 
-  async status(): Promise<Status> {
+  status(): Promise<Status> {
     const { config, cluster, data, transport } = this.#parts
-    const { engine } = this.#driver
-    const { replica, actor } = engine
-    const now = Date.now()
-    const self = { writer: undefined, complete: false }
-    const digest = makeDigest(replica, self, now, now)
-    return {
-      version: VERSION,
-      name: config.name,
-      peerId: this.peerId,
-      ...(actor === undefined ? {} : { actor: toHex(actor) }),
+    return statusOf({
+      config,
+      cluster,
+      data,
+      transport,
+      driver: this.#driver,
+      health: this.#health,
+      checker: this.#checker,
       startedAt: this.#startedAt,
-      dataDir: data.path,
-      socket: config.socket.path,
-      addresses: transport.addresses(),
-      bootstrap: config.bootstrap,
-      cluster: { id: toHex(toBinary(cluster.id)), local: cluster.local },
-      completeness: engine.completeness(nowOfProcess()),
-      keys: replica.keys,
-      siblingsMax: config.limits.siblings,
-      itemsExpired: engine.itemsExpired(now),
-      digest: {
-        context: toHex(digest.contextHash),
-        fingerprint: toHex(digest.fingerprint),
-        dots: digest.dots,
-        items: digest.items,
-      },
-      context: {
-        actors: replica.context.actors,
-        dots: replica.context.dots,
-        gaps: replica.context.gapCount,
-        dotsLost: engine.links.dotsLost(),
-        catchingUp: engine.links.isCatchingUp(),
-      },
-      clock: engine.clock(nowOfProcess()),
-      store: {
-        sizeBytes: await data.store.sizeBytes(),
-        freeBytes: await freeBytes(data.path),
-        ...this.#storeState(),
-        ...this.#lossView(),
-        ...this.#checkView(),
-      },
-      peers: this.peers(),
-      counters: {
-        ...engine.counters(),
-        ...this.#health.counters(),
-        ...this.#checker.counters(),
-        watchers: this.#watchers.count,
-      },
-      doubts: doubtsView(engine),
-      ...this.#health.view(),
-      transport: transport.counters(),
-    }
-  }
-
-  #storeState(): Pick<Status['store'], 'failing' | 'commitMs'> {
-    const { commitMs, engine } = this.#driver
-    const { storeFailed } = engine
-    return {
-      ...(storeFailed === undefined ? {} : { failing: storeFailed }),
-      ...(commitMs === undefined ? {} : { commitMs }),
-    }
-  }
-
-  /** Also of a loss that an earlier run found and that is not made up for yet. */
-  #lossView(): Pick<Status['store'], 'loss'> {
-    const { loss, engine } = this.#driver
-    const { lossAt } = engine
-    const at = loss?.at ?? lossAt
-    if (at === 0) return {}
-    const items = loss?.items === undefined ? {} : { items: loss.items }
-    const found = loss === undefined ? {} : { ...items, damage: [...loss.damage] }
-    return { loss: { at, madeUp: lossAt === 0, ...found } }
-  }
-
-  #checkView(): Pick<Status['store'], 'check' | 'rolledBack'> {
-    const { latest } = this.#checker
-    const rolledBack = this.#driver.engine.links.rollback.found
-    return {
-      ...(latest === undefined ? {} : { check: latest }),
-      ...(rolledBack === undefined ? {} : { rolledBack }),
-    }
+      watchers: this.#watchers.count,
+    })
   }
 
   ailment(): string | undefined {
-    return storeAilment(this.#storeState())
+    return storeAilment(storeState(this.#driver))
   }
 
   peers(): PeerStatus[] {
-    return this.#health.withTimes(this.#peers())
-  }
-
-  #peers(): PeerStatus[] {
-    const { links, replica } = this.#driver.engine
-    const { mono } = nowOfProcess()
-    return this.#parts.transport.neighbours().map((neighbour): PeerStatus => {
-      const peer = links.peers.get(neighbour.peer)
-      if (peer === undefined) return { ...neighbour, repairing: false }
-      const { hello, lastDigest, clockOffset, unansweredSince, lastReceipt } = peer
-      const dotsBehind = peer.dotsBehind(replica.context)
-      return {
-        ...neighbour,
-        repairing: peer.session !== undefined,
-        complete: peer.complete,
-        ...(hello === undefined ? {} : { name: hello.name }),
-        ...(lastDigest === undefined ? {} : { lastDigest }),
-        ...(dotsBehind === undefined ? {} : { dotsBehind }),
-        ...(clockOffset === undefined ? {} : { clockOffsetMs: clockOffset }),
-        ...(unansweredSince === undefined
-          ? {}
-          : { unansweredMs: Math.max(0, Math.round(mono - unansweredSince)) }),
-        ...(lastReceipt === undefined
-          ? {}
-          : { lastReceipt: receiptView(neighbour.peer, lastReceipt) }),
-      }
-    })
+    return this.#health.withTimes(peersOf(this.#driver, this.#parts.transport))
   }
 
   connect(address: string): Promise<PeerId> {
@@ -532,9 +435,4 @@ function tokenOf(key: string, { dot, held, removed }: LocalResult): string {
   const isHeld = held.some((one) => one.actor === dot?.actor && one.counter === dot.counter)
   if (dot === undefined || isHeld) return encodeToken(key, held)
   return encodeToken(key, held, { made: dot, gone: removed })
-}
-
-function receiptView(peer: PeerId, receipt: Receipt): RepairReceipt {
-  const { outcome } = receipt
-  return { peer, ...receipt, outcome: outcome === 'postponed' ? 'busy' : outcome }
 }
