@@ -6,7 +6,10 @@
  * started again, or thrown away for a new one. A fixed number of keys is written and deleted over and over; watches are opened
  * and closed; `converged` is asked, and every yes checked (judge.ts).
  *
- * Before that one daemon writes and deletes more keys than a daemon's log of removals remembers: while it fills, memory grows
+ * Before each sample the two collect their garbage (collector.ts): left to itself V8 does so every ten minutes or so in a process
+ * that has little to do, and what grows until then says nothing.
+ *
+ * Before all this one daemon writes and deletes more keys than a daemon's log of removals remembers: while it fills, memory grows
  * as it should. The first fifth is warming up: caches fill, the collector finds its size. Through the rest go lines by least squares; each
  * slope is printed with its 95 % confidence interval. The claim is that nothing is shown to grow: it fails when even the lower
  * end of an interval is above what is allowed. A context has one interval for each run that ever wrote, by design; what must
@@ -36,6 +39,8 @@ const WARM_UP_PART = 0.2
 /** More than the removal log has room for (`src/core/removal-log.ts`). */
 const REMOVALS = 70_000
 const MiB = 2 ** 20
+const COLLECTOR = new URL('collector.js', import.meta.url).href
+const WITH_COLLECTOR = ['env', `NODE_OPTIONS=--import=${COLLECTOR}`]
 
 interface Quantity {
   title: string
@@ -76,6 +81,11 @@ const QUANTITIES: readonly Quantity[] = [
 type Samples = Map<Quantity, Map<TestDaemon, Sample[]>>
 
 async function sample(daemons: readonly TestDaemon[], at: number, samples: Samples): Promise<void> {
+  for (const daemon of daemons) {
+    daemon.signal('SIGUSR2')
+    // Signals are handled before what comes on the socket.
+    await daemon.client.id()
+  }
   for (const quantity of QUANTITIES) {
     for (const daemon of daemons) {
       samples
@@ -131,7 +141,9 @@ async function soak(
   world: World,
   ms: number,
 ): Promise<{ staying: TestDaemon[]; samples: Samples }> {
-  const daemons = await world.form(world.plan.count)
+  const daemons = await world.form(world.plan.count, (index) =>
+    index < STAYING ? { wrap: WITH_COLLECTOR } : {},
+  )
   const staying = daemons.slice(0, STAYING)
   const samples: Samples = new Map(
     QUANTITIES.map((one) => [one, new Map(staying.map((daemon) => [daemon, []]))]),
