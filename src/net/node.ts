@@ -25,7 +25,13 @@ export type Node = Libp2p<{ identify: Identify; ping: Ping; pubsub: GossipSub }>
 export interface NodeTuning extends GossipTuning {
   /** Connections are pinged this often, and closed when one goes unanswered for as long. */
   pingIntervalMs: number
-  /** How long a dial may take in all, and for each address. */
+  /** Until an address answers at all. */
+  connectTimeoutMs: number
+  /**
+   * How long a dial may take in all, and for each address, with the handshake, on either side. Whoever answers is there,
+   * and perhaps busy: as when a whole fleet starts on few processors. Then a handshake that is given up is work done in
+   * vain, and again with the next dial, until nothing else is done.
+   */
   dialTimeoutMs: number
   addressDialTimeoutMs: number
   /** New inbound connections are refused above this number of connections. */
@@ -93,6 +99,11 @@ function muxer(): (...args: Parameters<ReturnType<typeof yamux>>) => StreamMuxer
   }
 }
 
+/** Handed to `net.connect` as they are; their type names only some of what that takes. */
+function socketOptions({ connectTimeoutMs }: NodeTuning): { noDelay: boolean; timeout: number } {
+  return { noDelay: true, timeout: connectTimeoutMs }
+}
+
 export function createNode(options: {
   privateKey: PrivateKey
   listen: string[]
@@ -114,6 +125,7 @@ export function createNode(options: {
         // Silence is for `keep-alive.ts` to judge: this timer would blame the peer for a pause of ours.
         inboundSocketInactivityTimeout: 0,
         outboundSocketInactivityTimeout: 0,
+        dialOpts: socketOptions(tuning),
       }),
     ],
     connectionEncrypters: options.encrypters,
@@ -126,6 +138,7 @@ export function createNode(options: {
       maxParallelDials: PARALLEL_DIALS_MAX,
       dialTimeout: tuning.dialTimeoutMs,
       addressDialTimeout: tuning.addressDialTimeoutMs,
+      inboundUpgradeTimeout: tuning.addressDialTimeoutMs,
       // Dialling again is the dialler's.
       reconnectRetries: 0,
     },

@@ -8,7 +8,7 @@ import { encode as encodePrefixed } from 'it-length-prefixed'
 import type { FleetTransport } from '../../src/net/fleet-transport.ts'
 import { createLibp2pTransport } from '../../src/net/libp2p-transport.ts'
 import { PEERS_PROTOCOL } from '../../src/net/peer-exchange.ts'
-import { encode, linked, useLibp2p } from './libp2p-fixture.ts'
+import { encode, linked, refused, useLibp2p } from './libp2p-fixture.ts'
 import type { FleetPeer } from './libp2p-fixture.ts'
 import { freePort, notingLog, SECRET, until } from './libp2p-world.ts'
 import type { LogLine } from './libp2p-world.ts'
@@ -83,6 +83,19 @@ describe('libp2p transport', () => {
       // Another machine behind the same address.
       const c = await net.world.peer('c', { listen })
       await linked(a, c)
+    })
+
+    it('gives up an address where nobody answers, and waits for a peer that answers slowly', async () => {
+      const b = await net.world.peer('b')
+      const slow = await net.proxyTo(b.address)
+      slow.hold()
+      const a = await net.world.peer('a', { tuning: { connectTimeoutMs: 200 } })
+      const slowly = a.transport.connect(slow.address)
+      slowly.catch(() => undefined)
+      await until('the connection', () => slow.open === 1)
+      await assert.rejects(a.transport.connect(await net.deafAddress()), refused(/no answer/))
+      slow.release()
+      assert.equal(await slowly, b.self)
     })
 
     it('remembers peers over a restart, and not what is damaged', async () => {

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FleetTransport } from '../../src/net/fleet-transport.ts'
-import { Proxy, RawPeer } from './libp2p-support.ts'
+import { deafAddress, Proxy, RawPeer } from './libp2p-support.ts'
 import { libp2pWorld, until } from './libp2p-world.ts'
 import type { Libp2pWorld, LogLine } from './libp2p-world.ts'
 import { isUp } from './transport.ts'
@@ -58,6 +58,13 @@ class Libp2pFixture {
     const proxy = await Proxy.start(address)
     this.onEnd(() => proxy.close())
     return proxy
+  }
+
+  /** Where nobody answers. */
+  async deafAddress(): Promise<string> {
+    const { address, end } = await deafAddress()
+    this.onEnd(end)
+    return address
   }
 
   async directory(): Promise<string> {

@@ -1,5 +1,7 @@
 /** Strangers, proxies and badly behaved peers for the tests of the libp2p transport. */
 import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { generateKeyPair } from '@libp2p/crypto/keys'
@@ -90,6 +92,8 @@ export class Proxy {
   readonly #pairs = new Set<[Socket, Socket]>()
   /** While set, nothing passes, and nobody is told. */
   #stopped = false
+  /** While set, what comes waits here. */
+  #held: (() => void)[] | undefined
   /** What was sent towards the target. */
   bytesToTarget = 0
 
@@ -112,7 +116,7 @@ export class Proxy {
     this.#pairs.add(pair)
     near.on('data', (chunk) => (this.bytesToTarget += chunk.length))
     for (const [from, to] of [pair, [far, near] as const]) {
-      from.on('data', (chunk) => this.#stopped || to.write(chunk))
+      from.on('data', (chunk) => this.#stopped || this.#pass(() => to.write(chunk)))
       from.on('end', () => this.#stopped || to.end())
       from.on('error', () => {})
       from.on('close', () => {
@@ -130,6 +134,22 @@ export class Proxy {
   /** Connections that go through it now. */
   get open(): number {
     return this.#pairs.size
+  }
+
+  #pass(write: () => void): void {
+    if (this.#held === undefined) write()
+    else this.#held.push(write)
+  }
+
+  /** Connections are accepted, and what is sent over them waits. */
+  hold(): void {
+    this.#held ??= []
+  }
+
+  release(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const write of held) write()
   }
 
   /** Like a pulled cable. */
@@ -153,4 +173,20 @@ export class Proxy {
     }
     await new Promise((resolve) => this.#server.close(resolve))
   }
+}
+
+/** An address at which nobody answers, and what ends the process behind it. */
+export async function deafAddress(): Promise<{ address: string; end: () => Promise<void> }> {
+  const child = fork(new URL('../support/deaf-listener.js', import.meta.url))
+  const [port] = (await once(child, 'message')) as [number]
+  child.kill('SIGSTOP')
+  const waiting = Array.from({ length: 2 }, () => connect({ port, host: '127.0.0.1' }))
+  for (const socket of waiting) socket.on('error', () => undefined)
+  await Promise.all(waiting.map((socket) => once(socket, 'connect')))
+  const end = async (): Promise<void> => {
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    for (const socket of waiting) socket.destroy()
+  }
+  return { address: `/ip4/127.0.0.1/tcp/${port}`, end }
 }
