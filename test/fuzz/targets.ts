@@ -124,8 +124,8 @@ class LinkUse {
       case 'rangesAnswer': {
         const claims = decodeRangeClaims(message.body)
         if (claims === undefined) return false
-        const found = { keys: new Set<string>(), dots: [] }
-        nextClaims(this.#replica, claims, found, () => true, SIZES)
+        const found = { keys: new Set<string>(), dots: [], partial: false }
+        nextClaims(this.#replica, claims, found, () => true, SIZES, 1)
         return true
       }
       case 'pullRequest':

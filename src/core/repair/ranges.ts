@@ -23,6 +23,13 @@ import type { RepairSizes } from './sizes.ts'
 const BRANCHES = 16
 /** Beyond this a list is refused even if asked for, and split instead. */
 const LIST_HARD_MAX = 256
+/**
+ * Own items that are compared with the lists of one message, shared between them: some milliseconds. Towards a peer that has next
+ * to nothing of a range, as one that has only begun to fill, this replica may have a million items of it.
+ */
+export const COMPARED_MAX = 8192
+/** Of each list at least so many. */
+const COMPARED_WITH_LIST_MIN = 64
 /** Ranges in one message; what does not fit is found by the next session. */
 export const RANGES_MAX = 1024
 const FINGERPRINT_BYTES = 8
@@ -39,6 +46,8 @@ export type RangeClaim =
 export interface Candidates {
   keys: Set<string>
   dots: Dot[]
+  /** Not all own items of the listed ranges were compared. */
+  partial: boolean
 }
 
 /** Splits into parts of about equal count; fewer where there are fewer items. */
@@ -97,7 +106,8 @@ export function answerRanges(
 
 /**
  * The asker's next claims after an answer; candidates from listed ranges go into `found`. Of what only the asker has, those
- * that the answerer may have removed; the others it has not seen yet, and comes for them itself.
+ * that the answerer may have removed; the others it has not seen yet, and comes for them itself. Where it has very many, a part
+ * is compared: which one, `session` tells, its number.
  */
 export function nextClaims(
   replica: Replica,
@@ -105,11 +115,16 @@ export function nextClaims(
   found: Candidates,
   mayBeRemoved: (item: Item) => boolean,
   sizes: RepairSizes,
+  session: number,
 ): RangeClaim[] {
   const next: RangeClaim[] = []
+  const lists = answer.filter(({ listed }) => listed).length
+  const size = Math.max(Math.floor(COMPARED_MAX / lists), COMPARED_WITH_LIST_MIN)
   for (const theirs of answer) {
     if (theirs.listed) {
-      compareLists(replica, theirs, found, mayBeRemoved)
+      const part = partOf(replica, theirs, size, session)
+      found.partial ||= part !== theirs
+      compareLists(replica, theirs, part, found, mayBeRemoved)
       continue
     }
     const mine = claim(replica, theirs)
@@ -148,19 +163,44 @@ function list(replica: Replica, { lower, upper }: Range): RangeClaim {
   return { lower, upper, listed: true, entries }
 }
 
+/** The range itself, or one of the parts of so many items that it is made of. */
+function partOf(replica: Replica, range: Range, size: number, session: number): Range {
+  const low = replica.rank(range.lower)
+  const high = replica.rank(range.upper)
+  if (high - low <= size) return range
+  const parts = Math.ceil((high - low) / size)
+  const from = low + (mixed(session) % parts) * size
+  const end = from + size < high ? replica.atRank(from + size) : undefined
+  return {
+    lower: boundOf(replica.atRank(from)!),
+    upper: end === undefined ? range.upper : boundOf(end),
+  }
+}
+
+/** Scatters the numbers of sessions, of which those with one peer may be every nth (MurmurHash3's finaliser). */
+function mixed(session: number): number {
+  let mix = Math.imul(session ^ (session >>> 16), 0x85ebca6b)
+  mix = Math.imul(mix ^ (mix >>> 13), 0xc2b2ae35)
+  return (mix ^ (mix >>> 16)) >>> 0
+}
+
+/** Compares a list with the own items in `part` of its range. */
 function compareLists(
   replica: Replica,
   theirs: RangeClaim & { listed: true },
+  part: Range,
   found: Candidates,
   mayBeRemoved: (item: Item) => boolean,
 ): void {
-  const mine = new Map(itemsOf(replica, theirs).map((item) => [dotText(item), item]))
+  const mine = new Map(itemsOf(replica, part).map((item) => [dotText(item), item]))
   for (const { dot, hash } of theirs.entries) {
     const item = mine.get(dotText(dot))
     if (item === undefined) {
       // Held at another place of the order, or dropped: one dot with two contents (R14). Ours that are covered and dead: the
       // peer learns that when it asks. Theirs are for `resolve` to name.
       const other = replica.held(dot.actor, dot.counter)
+      const isElsewhere = part !== theirs && other !== undefined && hashPrefix(other) === hash
+      if (isElsewhere) continue
       const isDropped = replica.dropped.other(dot, hash) !== undefined
       if (other !== undefined) found.keys.add(other.key)
       else if (isDropped || !replica.context.covers(dot.actor, dot.counter)) found.dots.push(dot)

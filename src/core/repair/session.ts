@@ -132,7 +132,7 @@ export class RepairSession {
   readonly startedAt: number
   readonly #receipt: Receipt
   readonly #keys = new Set<string>()
-  readonly #candidates: Candidates = { keys: new Set(), dots: [] }
+  readonly #candidates: Candidates = { keys: new Set(), dots: [], partial: false }
   #asked: { keys: string[]; dots: Dot[] } = { keys: [], dots: [] }
   #plan: Plan = { pull: false, ranges: 'none' }
   #pull: PullAsk | undefined
@@ -450,8 +450,9 @@ export class RepairSession {
     if (answer === undefined) return this.#violation('ranges')
     const mayBeRemoved = (dot: Dot): boolean => this.#comparedAll || this.#toldOf(dot) !== false
     const { replica, sizes } = this.#host
-    const next = nextClaims(replica, answer, this.#candidates, mayBeRemoved, sizes)
-    if (answer.length >= RANGES_MAX || next.length >= RANGES_MAX) this.#leftOpen = true
+    const next = nextClaims(replica, answer, this.#candidates, mayBeRemoved, sizes, this.id)
+    const isCut = answer.length >= RANGES_MAX || next.length >= RANGES_MAX
+    if (isCut || this.#candidates.partial) this.#leftOpen = true
     if (next.length > 0 && this.#rangeRounds < RANGE_ROUNDS_MAX) return this.#askRanges(next)
     if (next.length > 0) this.#leftOpen = true
     this.#rangeRounds = 0
