@@ -94,7 +94,7 @@ describe('control: socket', () => {
   })
 
   it('of a dead daemon is taken over', async () => {
-    const child = fork(new URL('../support/dead-socket.js', import.meta.url), [socketPath])
+    const child = listeningProcess(socketPath)
     await listening(child)
     child.kill('SIGKILL')
     await new Promise((resolve) => child.once('exit', resolve))
@@ -114,7 +114,7 @@ describe('control: socket', () => {
   })
 
   it('of a daemon that is stopped is left alone', async () => {
-    const child = fork(new URL('../support/dead-socket.js', import.meta.url), [socketPath])
+    const child = listeningProcess(socketPath)
     try {
       await listening(child)
       child.kill('SIGSTOP')
@@ -242,6 +242,11 @@ describe('control: socket', () => {
 /** Of so many bytes, and of fewer characters. */
 function pathOf(directory: string, bytes: number): string {
   return `${directory}/ü`.padEnd(bytes - 1, 's')
+}
+
+function listeningProcess(socketPath: string): ChildProcess {
+  const program = new URL('../support/listening-process.js', import.meta.url)
+  return fork(program, [JSON.stringify({ path: socketPath })])
 }
 
 function listening(child: ChildProcess): Promise<unknown> {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import type { AddressInfo, Server, Socket } from 'node:net'
+import type { AddressInfo, ListenOptions, Server, Socket } from 'node:net'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Connection, PrivateKey, Stream } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
@@ -175,10 +175,15 @@ export class Proxy {
   }
 }
 
-/** An address at which nobody answers, and what ends the process behind it. */
+/**
+ * An address at which nobody answers, as of a machine that is switched off, and what ends the process behind it: that is stopped,
+ * and the two places of its queue are taken.
+ */
 export async function deafAddress(): Promise<{ address: string; end: () => Promise<void> }> {
-  const child = fork(new URL('../support/deaf-listener.js', import.meta.url))
-  const [port] = (await once(child, 'message')) as [number]
+  const options: ListenOptions = { port: 0, host: '127.0.0.1', backlog: 1 }
+  const program = new URL('../support/listening-process.js', import.meta.url)
+  const child = fork(program, [JSON.stringify(options)])
+  const [{ port }] = (await once(child, 'message')) as [AddressInfo]
   child.kill('SIGSTOP')
   const waiting = Array.from({ length: 2 }, () => connect({ port, host: '127.0.0.1' }))
   for (const socket of waiting) socket.on('error', () => undefined)

@@ -83,7 +83,7 @@ type Samples = Map<Quantity, Map<TestDaemon, Sample[]>>
 async function sample(daemons: readonly TestDaemon[], at: number, samples: Samples): Promise<void> {
   for (const daemon of daemons) {
     daemon.signal('SIGUSR2')
-    // Signals are handled before what comes on the socket.
+    // An answer takes it several turns of its event loop; the signal is handled in the first.
     await daemon.client.id()
   }
   for (const quantity of QUANTITIES) {

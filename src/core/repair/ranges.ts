@@ -196,11 +196,11 @@ function compareLists(
   for (const { dot, hash } of theirs.entries) {
     const item = mine.get(dotText(dot))
     if (item === undefined) {
+      const other = replica.held(dot.actor, dot.counter)
+      const isInOtherPart = part !== theirs && other !== undefined && hashPrefix(other) === hash
+      if (isInOtherPart) continue
       // Held at another place of the order, or dropped: one dot with two contents (R14). Ours that are covered and dead: the
       // peer learns that when it asks. Theirs are for `resolve` to name.
-      const other = replica.held(dot.actor, dot.counter)
-      const isElsewhere = part !== theirs && other !== undefined && hashPrefix(other) === hash
-      if (isElsewhere) continue
       const isDropped = replica.dropped.other(dot, hash) !== undefined
       if (other !== undefined) found.keys.add(other.key)
       else if (isDropped || !replica.context.covers(dot.actor, dot.counter)) found.dots.push(dot)

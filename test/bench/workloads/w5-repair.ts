@@ -1,5 +1,6 @@
 /**
- * W5: repair of 10 changed and 10 deleted keys among many equal ones, between two daemons that hear no gossip.
+ * W5: repair of 10 changed keys, and of 10 changed and 10 deleted ones, among many equal ones, between two daemons that hear no
+ * gossip.
  *
  * Message bytes are what the link's counters say, wire bytes what the loopback device carried, both for the window in
  * which one daemon is told to repair until it agrees. After a restart of the one with the changes its removal log is
