@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict'
 import { hashPrefix, makeRegister } from '../../src/core/item.ts'
 import type { Item } from '../../src/core/item.ts'
-import { COMPARED_MAX, nextClaims } from '../../src/core/repair/ranges.ts'
+import { nextClaims } from '../../src/core/repair/ranges.ts'
 import type { Candidates, RangeClaim } from '../../src/core/repair/ranges.ts'
 import { SIZES } from '../../src/core/repair/sizes.ts'
 import { boundAt, Replica } from '../../src/core/replica.ts'
 import { quickHash } from '../support/quick-hash.ts'
 
-const COUNT = 4 * COMPARED_MAX - 1
+const COUNT = 4 * SIZES.compared - 1
 const ACTOR = 'a'.repeat(16)
 
 function itemOf(counter: number): Item {
@@ -51,7 +51,7 @@ describe('a list of a range of which the asker has very much more', () => {
       Array.from({ length: 64 }, (_, i) => listOf([], i * 1_000, (i + 1) * 1_000)),
     ]) {
       const { looked, partial } = compared(answer, 1)
-      assert.ok(looked > 0 && looked <= COMPARED_MAX, `${looked} looked at`)
+      assert.ok(looked > 0 && looked <= SIZES.compared, `${looked} looked at`)
       assert.ok(partial)
     }
   })
@@ -67,8 +67,8 @@ describe('a list of a range of which the asker has very much more', () => {
   })
 
   it('is compared whole where there is room for it', () => {
-    const { looked, partial } = compared([listOf([], 0, 1_000 + COMPARED_MAX)], 1)
-    assert.deepEqual({ looked, partial }, { looked: COMPARED_MAX - 1, partial: false })
+    const { looked, partial } = compared([listOf([], 0, 1_000 + SIZES.compared)], 1)
+    assert.deepEqual({ looked, partial }, { looked: SIZES.compared - 1, partial: false })
   })
 
   it('names what the list has and this replica has with other content, in whatever part it is', () => {

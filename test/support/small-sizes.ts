@@ -11,6 +11,7 @@ const SMALL: Record<keyof RepairSizes, readonly number[]> = {
   listed: [1, 2],
   candidates: [1, 2],
   resolvedBytes: [1, 500],
+  compared: [1, 2, 5],
 }
 
 /** Each is that of a daemon or a small one. */

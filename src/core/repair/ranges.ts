@@ -23,12 +23,7 @@ import type { RepairSizes } from './sizes.ts'
 const BRANCHES = 16
 /** Beyond this a list is refused even if asked for, and split instead. */
 const LIST_HARD_MAX = 256
-/**
- * Own items that are compared with the lists of one message, shared between them: some milliseconds. Towards a peer that has next
- * to nothing of a range, as one that has only begun to fill, this replica may have a million items of it.
- */
-export const COMPARED_MAX = 8192
-/** Of each list at least so many. */
+/** Of each list at least so many own items are compared, where so many may be at all. */
 const COMPARED_WITH_LIST_MIN = 64
 /** Ranges in one message; what does not fit is found by the next session. */
 export const RANGES_MAX = 1024
@@ -119,7 +114,8 @@ export function nextClaims(
 ): RangeClaim[] {
   const next: RangeClaim[] = []
   const lists = answer.filter(({ listed }) => listed).length
-  const size = Math.max(Math.floor(COMPARED_MAX / lists), COMPARED_WITH_LIST_MIN)
+  const least = Math.min(COMPARED_WITH_LIST_MIN, sizes.compared)
+  const size = Math.max(Math.floor(sizes.compared / lists), least)
   for (const theirs of answer) {
     if (theirs.listed) {
       const part = partOf(replica, theirs, size, session)

@@ -13,6 +13,11 @@ export interface RepairSizes {
   actorsPerPull: number
   /** A range of at most this many items is listed rather than split. */
   listed: number
+  /**
+   * Own items that are compared with the lists of one message, shared between them: towards a peer that has next to nothing of a
+   * range, as one that has only begun to fill, this replica may have a million items of it.
+   */
+  compared: number
   /** Keys, and dots, that one `resolve` asks for. */
   candidates: number
   /** An answer to `resolve` stops after the key that takes it past this many bytes. */
@@ -26,6 +31,8 @@ export const SIZES: RepairSizes = {
   // An opening of some 100 KiB.
   actorsPerPull: 4096,
   listed: 24,
+  // Some milliseconds.
+  compared: 8192,
   candidates: 512,
   resolvedBytes: 256 * 1024,
 }
