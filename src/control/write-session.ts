@@ -162,10 +162,10 @@ export class WriteSession {
       this.#oldest = this.#oldest.next
     }
     if (this.#oldest === undefined) this.#newest = undefined
-    // Once a turn: a commit settles many lines, and their answers leave together.
+    // A commit settles many lines, and their answers leave together: when all of them are known, and before anything else.
     if (this.#flushScheduled) return
     this.#flushScheduled = true
-    setImmediate(() => this.#flush())
+    process.nextTick(() => this.#flush())
   }
 
   #flush(): void {

@@ -156,6 +156,8 @@ export class CoreDriver {
   readonly #repairs = new Map<number, Waiting<Receipt>>()
   readonly #questions = new Map<number, Waiting<Answer>>()
   readonly #idle: (() => void)[] = []
+  /** For gossip, in order. */
+  #payloads: Uint8Array[] = []
   #engine: Engine
   #loss: Loss | undefined
   readonly #conflicts: ConflictFile
@@ -239,7 +241,8 @@ export class CoreDriver {
     clearTimeout(this.#timer)
     if (!this.#engine.idle) await new Promise<void>((resolve) => this.#idle.push(resolve))
     await this.#reopening
-    for (const bytes of this.#engine.unsent()) this.#host.publish(bytes)
+    this.#payloads.push(...this.#engine.unsent())
+    this.#publish()
     await this.#conflicts.flushed()
     await this.#gate
     const stopping = new HearsayError('STOPPING', 'the daemon is stopping')
@@ -256,7 +259,7 @@ export class CoreDriver {
         transport.send(effect.peer, effect.lane, effect.bytes)
         return undefined
       case 'publish':
-        return this.#host.publish(effect.bytes)
+        return this.#publishSoon(effect.bytes)
       case 'disconnect':
         log.warn({ peer: effect.peer, reason: effect.reason }, 'peer disconnected')
         return transport.disconnect(effect.peer, effect.reason, effect.retryMs)
@@ -283,6 +286,15 @@ export class CoreDriver {
       case 'log':
         return log[effect.level](effect.fields, effect.message)
     }
+  }
+
+  /** Behind the answers to whoever wrote: to sign, seal and send a payload takes longer than what they wait for. */
+  #publishSoon(bytes: Uint8Array): void {
+    if (this.#payloads.push(bytes) === 1) setImmediate(() => this.#publish())
+  }
+
+  #publish(): void {
+    for (const bytes of this.#payloads.splice(0)) this.#host.publish(bytes)
   }
 
   #written(id: number, outcome: WriteOutcome): void {

@@ -1,6 +1,7 @@
 /** The streaming write: order, many in flight, bad lines, and a sender that does not read. */
 import assert from 'node:assert/strict'
-import { request, type ClientRequest, type IncomingMessage } from 'node:http'
+import { OutgoingMessage, request, ServerResponse } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Mutation } from '../../src/daemon-api.ts'
 import { HearsayError } from '../../src/errors.ts'
 import type { WriteAnswer } from '../../src/control/client.ts'
@@ -81,6 +82,29 @@ describe('control: streaming write', () => {
     assert.equal((await control.client.get(utf8('k1'))).found, true)
     sent.end()
     await until('the answer has ended', () => answers.complete)
+  })
+
+  it('sends the answers before anything else is begun', async () => {
+    const order: string[] = []
+    const { daemon } = control
+    const write = daemon.write.bind(daemon)
+    daemon.write = async (mutations) => {
+      const written = await write(mutations)
+      setImmediate(() => order.push('the next step'))
+      return written
+    }
+    const responses: { write?: unknown } = ServerResponse.prototype
+    responses.write = function (this: ServerResponse, text: string) {
+      if (text.includes('written')) order.push('answer')
+      return OutgoingMessage.prototype.write.call(this, text, 'utf8')
+    }
+    try {
+      await collect(control.client.write(puts(1)))
+    } finally {
+      // The one that it has from `OutgoingMessage` is seen again.
+      delete responses.write
+    }
+    assert.deepEqual(order, ['answer', 'the next step'])
   })
 
   it('goes on after lines that it refuses, and names them', async () => {

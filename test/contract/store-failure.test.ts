@@ -1,22 +1,14 @@
 /** A daemon whose store failed once and was opened anew, beside a peer that knew it before. */
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { pino } from 'pino'
-import { SIZES } from '../../src/core/repair/sizes.ts'
-import type { EngineOptions } from '../../src/core/settings.ts'
-import { CoreDriver, loadEngine } from '../../src/daemon/core-driver.ts'
+import type { CoreDriver } from '../../src/daemon/core-driver.ts'
 import { HearsayError } from '../../src/errors.ts'
 import { createMemoryNetwork } from '../../src/net/memory-transport.ts'
 import type { Transport } from '../../src/net/transport.ts'
-import { openDataDirectory } from '../../src/store/data-dir.ts'
 import type { DataDirectory } from '../../src/store/data-dir.ts'
 import type { Store } from '../../src/store/store.ts'
-import { binary, hash, SETTINGS } from '../support/fleet.ts'
-import { Seeded } from '../support/seeded.ts'
+import { Drivers } from '../support/driver.ts'
+import { binary } from '../support/fleet.ts'
 
-const LOG = pino({ level: 'silent' })
 const POLL_MS = 20
 /** Far more than dialling takes, and far less than a peer that broke the protocol is left alone. */
 const BACK_MS_MAX = 20_000
@@ -82,53 +74,16 @@ class Failing implements DataDirectory {
 describe('after a failed commit', function () {
   this.timeout(60_000)
 
-  const ends: (() => Promise<unknown>)[] = []
+  const drivers = new Drivers()
 
-  afterEach(async () => {
-    for (const end of ends.splice(0).reverse()) await end()
-  })
+  afterEach(() => drivers.end())
 
   async function daemon(
     peerId: string,
     transport: Transport,
   ): Promise<{ driver: CoreDriver; data: Failing }> {
-    const directory = await mkdtemp(path.join(tmpdir(), 'hearsay-failure-'))
-    ends.push(() => rm(directory, { recursive: true }))
-    const data = new Failing(await openDataDirectory(directory))
-    ends.push(() => data.close())
-    const options: EngineOptions = {
-      settings: SETTINGS,
-      sizes: SIZES,
-      hash,
-      random: new Seeded(peerId.charCodeAt(0)),
-      map: new Uint8Array(16),
-      peerHash: hash(new TextEncoder().encode(peerId)).slice(0, 8),
-      peerId,
-      name: peerId,
-      hasPeers: true,
-      first: true,
-    }
-    const driver = new CoreDriver(
-      {
-        data,
-        options,
-        transport,
-        log: LOG,
-        publish: () => undefined,
-        changed: () => undefined,
-        fatal: (error) => assert.fail(error),
-      },
-      await loadEngine(data, options, LOG),
-    )
-    ends.push(() => driver.stop())
-    ends.push(() => transport.close())
-    await transport.start({
-      linkUp: (peer) => driver.handle({ type: 'linkUp', peer }),
-      linkDown: (peer) => driver.handle({ type: 'linkDown', peer }),
-      message: (peer, bytes) => driver.handle({ type: 'message', peer, bytes }),
-      gossip: () => 'ignore',
-    })
-    return { driver, data }
+    const data = new Failing(await drivers.dataDirectory())
+    return { driver: await drivers.start(peerId, transport, data), data }
   }
 
   it('a daemon and its peers get on again at once', async () => {
