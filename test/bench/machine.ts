@@ -62,17 +62,40 @@ export function canPin(): boolean {
   return spawnSync('taskset', ['-p', String(process.pid)]).status === 0
 }
 
+/** Cores that this process may run on, as taskset writes them: "0-3,6". */
+function coresAllowed(): string {
+  return taskset('-pc', String(process.pid)).trim().split(' ').at(-1)!
+}
+
+function coreNumbers(list: string): number[] {
+  return list.split(',').flatMap((range) => {
+    const [from, to = from] = range.split('-').map(Number) as [number, number?]
+    return Array.from({ length: to - from + 1 }, (_, i) => from + i)
+  })
+}
+
 /** Runs `work` with this process, and every process that it starts meanwhile, on one core. */
 export async function pinnedToOneCore<T>(work: () => Promise<T>): Promise<T> {
   const self = String(process.pid)
-  const before = taskset('-pc', self).trim().split(' ').at(-1)!
-  const core = /^\d+/.exec(before)![0]
-  taskset('-apc', core, self)
+  const before = coresAllowed()
+  taskset('-apc', String(coreNumbers(before)[0]), self)
   try {
     return await work()
   } finally {
     taskset('-apc', before, self)
   }
+}
+
+/**
+ * Runs `work` as `pinnedToOneCore` does, with the words before a command that start it on the other cores, as if on another machine.
+ * Where that cannot be had, nothing is pinned and such a command runs at the lowest priority.
+ */
+export async function besideAnotherMachine<T>(
+  work: (elsewhere: readonly string[]) => Promise<T>,
+): Promise<T> {
+  const [, ...others] = canPin() ? coreNumbers(coresAllowed()) : []
+  if (others.length === 0) return work(['nice', '-n', '19'])
+  return pinnedToOneCore(() => work(['taskset', '-c', others.join(',')]))
 }
 
 export const INSIDE = 'HEARSAY_BENCH_NAMESPACE'

@@ -3,11 +3,12 @@
  *
  * One client puts and gets, one request after the other with a pause between, each a request of its own as applications make
  * them: first on the quiet daemon, then from the start of the newcomer's process until it holds everything, and then on the quiet
- * daemon again. "Ordinary" is the greater of the two quiet p99. The newcomer stands for another machine: it runs at the
- * lowest priority, so that it takes little processor time from those that are measured.
+ * daemon again. "Ordinary" is the greater of the two quiet p99. The newcomer stands for another machine: the daemon and its
+ * client share one core all the time, and the newcomer has the others.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Workload } from '../bench-run.ts'
+import type { Bench, Workload } from '../bench-run.ts'
+import { besideAnotherMachine } from '../machine.ts'
 import { metered, quantile } from '../meter.ts'
 import type { TestDaemon } from '../../support/daemons.ts'
 import { HearsayNode, hearsay } from '../systems/hearsay.ts'
@@ -16,7 +17,6 @@ import type { Put } from '../systems/system.ts'
 
 const PAUSE_MS = 4
 const KEYS_TOUCHED = 1_000
-const NICEST = ['nice', '-n', '19']
 
 const keyOf = (i: number): string => `t${String(i).padStart(KEY_BYTES - 1, '0')}`
 
@@ -55,51 +55,53 @@ async function touchDuring<T>(daemon: TestDaemon, work: () => Promise<T>): Promi
   }
 }
 
+async function measure(bench: Bench, elsewhere: readonly string[]): Promise<void> {
+  const keys = bench.size(50_000, 1_000_000)
+  const quietMs = bench.size(10_000, 30_000)
+  const cluster = await hearsay.open(1)
+  try {
+    const [old] = cluster.nodes as [HearsayNode]
+    bench.progress(`W10  ${keys} keys are written`)
+    await fill(old, newPuts('n', keys))
+    const quiet = async (): Promise<Waits> =>
+      (await touchDuring(old.daemon, () => pause(quietMs)))[0]
+    // All are there before anything is measured, so that the map does not grow meanwhile.
+    await fill(old, touched())
+    await bench.alternate(`${keys} keys`, [hearsay], async ({ note }) => {
+      const held = (await old.keys())!
+      const before = await quiet()
+      const newcomer = new HearsayNode(
+        await cluster.fleet.create({ wrap: [...elsewhere], settings: cluster.settings([old]) }),
+      )
+      const [during, { window }] = await touchDuring(old.daemon, () =>
+        metered(cluster.nodes, async () => {
+          newcomer.launch()
+          await allHold([newcomer], held)
+        }),
+      )
+      await newcomer.stop()
+      const after = await quiet()
+      for (const kind of ['get', 'put'] as const) {
+        const [first, pulled, last] = [before, during, after].map((waits) =>
+          quantile(waits[kind], 0.99),
+        ) as [number, number, number]
+        const ordinary = Math.max(first, last)
+        note(`${kind}: ordinary p99`, 'ms', ordinary)
+        note(`${kind}: p99 while it pulls`, 'ms', pulled)
+        note(`${kind}: times the ordinary`, '', pulled / ordinary, '≤ 2')
+        note(`${kind}: longest while it pulls`, 'ms', Math.max(...during[kind]))
+      }
+      note('until the newcomer holds all', 's', window.seconds)
+      note('CPU of the daemon that is pulled from', 's', window.cpuSeconds)
+      note('requests while it pulls', '', during.get.length + during.put.length)
+    })
+  } finally {
+    await cluster.close()
+  }
+}
+
 export const w10: Workload = {
   id: 'W10',
   title: 'clients of a daemon while a newcomer pulls its whole map',
-  async run(bench) {
-    const keys = bench.size(50_000, 1_000_000)
-    const quietMs = bench.size(10_000, 30_000)
-    const cluster = await hearsay.open(1)
-    try {
-      const [old] = cluster.nodes as [HearsayNode]
-      bench.progress(`W10  ${keys} keys are written`)
-      await fill(old, newPuts('n', keys))
-      const quiet = async (): Promise<Waits> =>
-        (await touchDuring(old.daemon, () => pause(quietMs)))[0]
-      // All are there before anything is measured, so that the map does not grow meanwhile.
-      await fill(old, touched())
-      await bench.alternate(`${keys} keys`, [hearsay], async ({ note }) => {
-        const held = (await old.keys())!
-        const before = await quiet()
-        const newcomer = new HearsayNode(
-          await cluster.fleet.create({ wrap: NICEST, settings: cluster.settings([old]) }),
-        )
-        const [during, { window }] = await touchDuring(old.daemon, () =>
-          metered(cluster.nodes, async () => {
-            newcomer.launch()
-            await allHold([newcomer], held)
-          }),
-        )
-        await newcomer.stop()
-        const after = await quiet()
-        for (const kind of ['get', 'put'] as const) {
-          const [first, pulled, last] = [before, during, after].map((waits) =>
-            quantile(waits[kind], 0.99),
-          ) as [number, number, number]
-          const ordinary = Math.max(first, last)
-          note(`${kind}: ordinary p99`, 'ms', ordinary)
-          note(`${kind}: p99 while it pulls`, 'ms', pulled)
-          note(`${kind}: times the ordinary`, '', pulled / ordinary, '≤ 2')
-          note(`${kind}: longest while it pulls`, 'ms', Math.max(...during[kind]))
-        }
-        note('until the newcomer holds all', 's', window.seconds)
-        note('CPU of the daemon that is pulled from', 's', window.cpuSeconds)
-        note('requests while it pulls', '', during.get.length + during.put.length)
-      })
-    } finally {
-      await cluster.close()
-    }
-  },
+  run: (bench) => besideAnotherMachine((elsewhere) => measure(bench, elsewhere)),
 }
