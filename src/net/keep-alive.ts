@@ -1,9 +1,8 @@
 /**
  * Finds connections whose other end is gone without a word, and closes them.
  *
- * Each connection is pinged, and closed when no answer comes for as long as the time between two pings. A ping takes a
- * stream of its own, some thirty packets, so a connection that has just brought something by itself is not asked: between
- * daemons that compare every few seconds, none is.
+ * A connection over which nothing has come for a while is pinged, and closed when no answer comes for as long again. A ping takes
+ * a stream of its own, some thirty packets, so none is sent where something comes by itself: daemons compare every few seconds.
  *
  * libp2p has such a monitor; it closes healthy connections after a stall of this process, since its deadline runs out before the answer is
  * read (`patience.ts`).
@@ -17,42 +16,44 @@ import { read } from './streams.ts'
 const PING_PROTOCOL = '/ipfs/ping/1.0.0'
 const PING_BYTES = 32
 
-/** Of the time between two pings: a longer one would put off the discovery of a death for longer. */
-const FRESH_PART = 0.5
+/** Looks within the silence that is allowed: so much longer, at most, it takes until a connection is pinged. */
+const LOOKS = 3
 
 export class KeepAlive {
   readonly #silent: (forMs: number) => Connection[]
-  readonly #intervalMs: number
+  readonly #silenceMs: number
   readonly #timer: NodeJS.Timeout
-  /** Connections with a ping under way. */
-  readonly #pinged = new WeakSet<Connection>()
+  /** Monotonic time before which a connection is not pinged again; infinite while a ping is under way. */
+  readonly #notBefore = new WeakMap<Connection, number>()
 
-  /** `silent`: the connections over which nothing has come for so long. */
-  constructor(silent: (forMs: number) => Connection[], intervalMs: number) {
+  /** `silent`: the connections over which nothing but answers to pings has come for so long. */
+  constructor(silent: (forMs: number) => Connection[], silenceMs: number) {
     this.#silent = silent
-    this.#intervalMs = intervalMs
-    this.#timer = setInterval(() => this.#round(), intervalMs)
+    this.#silenceMs = silenceMs
+    this.#timer = setInterval(() => this.#look(), silenceMs / LOOKS)
   }
 
   stop(): void {
     clearInterval(this.#timer)
   }
 
-  #round(): void {
-    for (const connection of this.#silent(this.#intervalMs * FRESH_PART)) {
-      if (connection.status !== 'open' || this.#pinged.has(connection)) continue
-      this.#pinged.add(connection)
-      this.#ping(connection)
-        .catch((error: unknown) => {
+  #look(): void {
+    const now = performance.now()
+    for (const connection of this.#silent(this.#silenceMs)) {
+      const isDue = now >= (this.#notBefore.get(connection) ?? 0)
+      if (connection.status !== 'open' || !isDue) continue
+      this.#notBefore.set(connection, Infinity)
+      this.#ping(connection).then(
+        () => this.#notBefore.set(connection, performance.now() + this.#silenceMs),
+        (error: unknown) => {
           connection.abort(error instanceof Error ? error : new Error(String(error)))
-        })
-        .finally(() => this.#pinged.delete(connection))
-        .catch(() => {})
+        },
+      )
     }
   }
 
   async #ping(connection: Connection): Promise<void> {
-    const { signal, clear } = patientSignal(this.#intervalMs)
+    const { signal, clear } = patientSignal(this.#silenceMs)
     try {
       const stream = await connection.newStream(PING_PROTOCOL, { signal })
       const abort = (): void => stream.abort(signal.reason as Error)

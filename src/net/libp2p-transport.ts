@@ -171,7 +171,7 @@ class Libp2pTransport implements FleetTransport {
       leaving: (peer) => dialler.hold(peer, GIVEN_UP_FOR_MS),
     })
     const silent = (forMs: number) => links.silent(node.getConnections(), forMs)
-    const keepAlive = new KeepAlive(silent, tuning.pingIntervalMs)
+    const keepAlive = new KeepAlive(silent, tuning.pingAfterMs)
     const lan = this.#discovery(node, dialler)
     const parts = { node, links, gossip, dialler, book, exchange, keepAlive, discovery: lan }
     return { ...parts, handlers, timers: [] }

@@ -23,8 +23,8 @@ import type { GossipTuning } from './gossip.ts'
 export type Node = Libp2p<{ identify: Identify; ping: Ping; pubsub: GossipSub }>
 
 export interface NodeTuning extends GossipTuning {
-  /** Connections are pinged this often, and closed when one goes unanswered for as long. */
-  pingIntervalMs: number
+  /** Connections over which nothing comes for so long are pinged, and closed when no answer comes for as long again. */
+  pingAfterMs: number
   /** Until an address answers at all. */
   connectTimeoutMs: number
   /**
@@ -82,6 +82,8 @@ function gaterOf(gate: Gate): ConnectionGater {
 function muxer(): (...args: Parameters<ReturnType<typeof yamux>>) => StreamMuxerFactory {
   const make = yamux({
     maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
+    // Its pings only measure: one that is not answered changes nothing.
+    enableKeepAlive: false,
     streamOptions: {
       maxStreamWindowSize: STREAM_WINDOW_BYTES,
       maxReadBufferLength: STREAM_READ_BUFFER_BYTES,

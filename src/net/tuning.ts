@@ -22,7 +22,7 @@ export interface Libp2pTransportTuning extends NodeTuning, LinksTuning, DialTuni
 
 export const TUNING_DEFAULTS: Libp2pTransportTuning = {
   heartbeatIntervalMs: 1_000,
-  pingIntervalMs: 15_000,
+  pingAfterMs: 15_000,
   connectTimeoutMs: 5_000,
   dialTimeoutMs: 30_000,
   addressDialTimeoutMs: 20_000,

@@ -63,8 +63,8 @@ describe('patience', () => {
 
 describe('keep-alive', function () {
   this.timeout(40_000)
-  // Longer than a busy machine takes to answer.
-  const tuning = { ...TEST_TUNING, pingIntervalMs: 1_500 }
+  // Longer than a busy machine takes to answer; and nobody else is to give a connection up.
+  const tuning = { ...TEST_TUNING, pingAfterMs: 1_500, watchdogIntervalMs: 60_000 }
   let world: Libp2pWorld
 
   beforeEach(async () => {
@@ -86,7 +86,7 @@ describe('keep-alive', function () {
   })
 
   it('does not ask a connection that brings something by itself, and asks it when it no longer does', async () => {
-    const asksNobody = { tuning: { ...TEST_TUNING, pingIntervalMs: 60_000 } }
+    const asksNobody = { tuning: { ...TEST_TUNING, pingAfterMs: 60_000 } }
     const [b, c] = [await world.peer('b', asksNobody), await world.peer('c', asksNobody)]
     const a = await world.peer('a', { tuning })
     const [talking, quiet] = [await Proxy.start(b.address), await Proxy.start(c.address)]
@@ -122,7 +122,7 @@ describe('keep-alive', function () {
     // Runs right after the pings that are sent with the same period.
     const timer = setInterval(() => {
       if (stalls++ < 3) stall(3_000)
-    }, tuning.pingIntervalMs)
+    }, tuning.pingAfterMs)
     try {
       await a.transport.connect(b.address)
       const since = a.transport.neighbours()[0]?.connectedAt
