@@ -95,6 +95,26 @@ describe('repair', function () {
     }
   })
 
+  it('sends a chunk at a time, also when room for many is granted at once', () => {
+    const { fleet, checks } = apart(1)
+    const value = new Uint8Array(30_000)
+    for (let i = 0; i < 50; i++)
+      fleet.write(fleet.nodes[0]!, [{ op: 'put', key: binary(`large ${i}`), value }])
+    fleet.pass(50)
+    let chunks = 0
+    fleet.observers.push({
+      after: (_node, event, effects) => {
+        const sent = effects.filter((effect) => effect.type === 'send' && effect.bytes[0] === CHUNK)
+        assert.ok(sent.length <= 1, `${sent.length} chunks on ${event.type}`)
+        chunks += sent.length
+      },
+    })
+    reconnect(fleet)
+    agree(fleet)
+    checks.settle()
+    assert.ok(chunks > 20, `${chunks} chunks`)
+  })
+
   it('agrees although the maps move between any two messages', () => {
     for (let seed = 1; seed <= 15; seed++) {
       const { fleet, checks } = apart(seed)

@@ -98,9 +98,7 @@ class LinkUse {
     complete: () => true,
     isCatchingUp: () => false,
     keepsHearsay: () => false,
-    serve: () => {
-      while (this.#answerer.waits) this.#answerer.sendChunk()
-    },
+    serve: () => undefined,
     violation: () => this.#violations++,
   })
 
@@ -134,6 +132,7 @@ class LinkUse {
       case 'resolve': {
         const before = this.#violations
         this.#answerer.handle(message)
+        while (this.#answerer.waits) this.#answerer.sendChunk()
         this.#answerer.expire()
         return this.#violations === before
       }

@@ -144,6 +144,7 @@ export class Answerer {
     this.#pull = new PullAnswer(replica, this.#removed, scope, young, windowBytes, sizes)
     this.#host.send('pullOpen', this.#pull.opening())
     this.#endIfDone()
+    // In the same step, and most pulls are over with it: nothing that they tell of is removed between the two.
     this.#host.serve()
   }
 
@@ -176,7 +177,6 @@ export class Answerer {
   #onCredit(wire: LinkBodies['credit']): void {
     if (this.#pull?.session !== wire.session) return
     this.#pull.addCredit(wire.bytes)
-    this.#host.serve()
   }
 
   #onRanges(wire: LinkBodies['rangesAsk']): void {

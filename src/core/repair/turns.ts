@@ -2,13 +2,13 @@
  * Who of those that pull from this replica is sent the next chunk: whoever was served the longest ago. With the first one that
  * asks, one peer that asks again and again would have the whole budget, and those behind it nothing, ever (R16).
  *
- * One call sends a bounded part, so that whoever reads or writes here meanwhile does not wait for a window to be filled.
+ * A call sends one chunk. A pull has its first one at once, the others come in ticks of the engine, not when the asker grants room:
+ * it grants room for many chunks together, whenever it has committed a batch, and whoever reads or writes here would wait until
+ * all of them are built and sealed.
  */
 import type { Answerer } from './answerer.ts'
 import type { Budget } from './budget.ts'
 
-/** A call ends with the chunk that crosses this. */
-const CALL_BYTES = 128 * 1024
 /**
  * Pulls that begin while the budget is overdrawn. A chunk keeps the next one waiting for at most a third of the silence that ends
  * a session (`budget.ts`): of more in turn each would be given up before its second chunk, and what is behind an item that
@@ -35,16 +35,12 @@ export class Turns {
     return pulls < this.#sessionsMax && (pulls < OVERDRAWN_PULLS_MAX || this.#budget.has(mono))
   }
 
+  /** Sends the next chunk, if somebody waits for one and the budget has something left. */
   serve(mono: number): void {
-    let bytes = 0
-    while (bytes < CALL_BYTES && this.#budget.has(mono)) {
-      const next = this.#next()
-      if (next === undefined) return
-      next.servedAs = ++this.#served
-      const sent = next.sendChunk()
-      this.#budget.spend(sent)
-      bytes += sent
-    }
+    const next = this.#budget.has(mono) ? this.#next() : undefined
+    if (next === undefined) return
+    next.servedAs = ++this.#served
+    this.#budget.spend(next.sendChunk())
   }
 
   /** Monotonic time at which somebody can be served; infinite while nobody waits. */
