@@ -119,8 +119,8 @@ export interface FleetOptions {
 }
 
 const MAP = new Uint8Array(16).fill(7)
-/** More ticks than this at one moment: a deadline that never advances. */
-const TICKS_AT_ONCE_MAX = 100
+/** More ticks than this at one moment: a deadline that never advances. A pull is served in ticks, of a chunk each. */
+const TICKS_AT_ONCE_MAX = 10_000
 /** How the shell waits before it opens a failed store anew. */
 const REOPEN_MIN_MS = 250
 const REOPEN_MAX_MS = 30_000

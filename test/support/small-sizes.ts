@@ -3,7 +3,7 @@ import { SIZES } from '../../src/core/repair/sizes.ts'
 import type { RepairSizes } from '../../src/core/repair/sizes.ts'
 import type { Seeded } from './seeded.ts'
 
-const SMALL: Record<keyof RepairSizes, readonly number[]> = {
+const SMALL: Record<Exclude<keyof RepairSizes, 'compared'>, readonly number[]> = {
   chunkBytes: [1, 100, 1_000],
   chunkRanges: [1, 2],
   actorsInline: [0, 1, 2],
@@ -11,14 +11,20 @@ const SMALL: Record<keyof RepairSizes, readonly number[]> = {
   listed: [1, 2],
   candidates: [1, 2],
   resolvedBytes: [1, 500],
-  compared: [1, 2, 5],
 }
+
+/**
+ * Times the items of a list: with fewer, a list that differs by one item would be compared in parts as well, each of them in some
+ * session to come, and all of them much later than a daemon's.
+ */
+const COMPARED_TIMES = [2, 3]
 
 /** Each is that of a daemon or a small one. */
 export function drawSizes(random: Seeded): RepairSizes {
   const sizes = { ...SIZES }
   for (const [name, values] of Object.entries(SMALL)) {
-    if (random.chance(0.5)) sizes[name as keyof RepairSizes] = random.pick(values)
+    if (random.chance(0.5)) sizes[name as keyof typeof SMALL] = random.pick(values)
   }
+  if (random.chance(0.5)) sizes.compared = random.pick(COMPARED_TIMES) * sizes.listed
   return sizes
 }
