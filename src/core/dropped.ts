@@ -40,3 +40,12 @@ export class Dropped {
     return item === undefined || hashPrefix(item) === prefix ? undefined : item
   }
 }
+
+/**
+ * Whether an item that was let go is kept of two contents of its dot, given the hash of the other one: the content that would
+ * stay if both were held, else each could take the place of the next, round a ring of replicas, for ever. What expires gives
+ * way, because it goes again by itself.
+ */
+export function outlasts(dropped: Item, prefix: string): boolean {
+  return dropped.expiry === 0 && hashPrefix(dropped) > prefix
+}

@@ -496,6 +496,29 @@ const FOUND: [title: string, found: Scenario][] = [
       ],
     ),
   ],
+  [
+    'who has the content that gives way hears of the other one also where that was let go: else it comes and goes for ever (R14)',
+    scenario(
+      21_040_504,
+      {
+        nodes: 4,
+        joiners: 1,
+        endMs: 120_000,
+        topology: 'star',
+        workload: 'large values',
+        faults: { linkDelay: [1, 5], gossipDelay: [1, 20], commitTime: [0, 5] },
+        repair: { interval: 2_000, removalHold: 30_000 },
+        inlineBytes: 300,
+      },
+      [
+        [27, 49_050, write(0, put(4, 17_000))],
+        [30, 60_658, { do: 'putBack', node: 2, downMs: 1 }],
+        [31, 71_497, { do: 'putBack', node: 0, downMs: 500 }],
+        [33, 88_018, { do: 'diskFull', node: 1, ms: 58_979 }],
+        [37, 109_209, write(2, put(1, 400))],
+      ],
+    ),
+  ],
 ]
 
 describe('found by the simulator', function () {

@@ -17,6 +17,7 @@
 import { toBinary, fromBinary } from '../bytes.ts'
 import type { ActorId } from '../bytes.ts'
 import type { Change } from '../change.ts'
+import { outlasts } from '../dropped.ts'
 import {
   compareStamps,
   decodeItem,
@@ -252,15 +253,11 @@ function takeItem(change: Change, item: Item, applied: Applied): void {
   applied.itemsAdded++
 }
 
-/**
- * Of the content that was let go and another one the same comes back that would stay if both were held: else each could take the
- * place of the next, round a ring of replicas, for ever. What expires gives way, because it goes again by itself.
- */
+/** The content that was let go has another one under its dot: one of the two is held from now on. */
 function takeBack(change: Change, item: Item, applied: Applied): void {
   const dropped = change.replica.dropped.other(item, hashPrefix(item))
   if (dropped === undefined) return
-  const returns = dropped.expiry === 0 && hashPrefix(dropped) > hashPrefix(item)
-  const [kept, lost] = returns ? [dropped, item] : [item, dropped]
+  const [kept, lost] = outlasts(dropped, hashPrefix(item)) ? [dropped, item] : [item, dropped]
   change.takeBack(kept)
   applied.twins.push({ kept, lost })
   applied.itemsAdded++

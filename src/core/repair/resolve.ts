@@ -7,8 +7,9 @@
  *
  * A dot that both hold with different contents, by their hashes, was given out twice: by a copy of a running process, or by
  * one that was put back to an earlier moment. The content with the greater hash stays, everywhere (R14): the answerer sends
- * its own if that is it, under whatever key it has it, and else comes for the asker's when it compares. It does so as well
- * where it let another content go than the asker has (`dropped.ts`).
+ * its own if that is it, under whatever key it has it, and else comes for the asker's when it compares. The same where it let
+ * another content go than the asker has (`dropped.ts`): it takes that back when it sees the asker's, and a third replica may
+ * have it removed here once more before the asker comes again, for ever.
  *
  * A replica that catches up, or has begun not long ago and may have been catching up before, may lack the very value that took
  * the place of a dot that is dead here: whoever removed the dot on its word would show nothing instead (R5). So meanwhile it does
@@ -16,6 +17,7 @@
  * up it says so, so that its word leaves no key empty of which it shows another value.
  */
 import { toBinary, fromBinary } from '../bytes.ts'
+import { outlasts } from '../dropped.ts'
 import { dotText, HASH_PREFIX_BYTES, hashPrefix, KEY_BYTES_MAX } from '../item.ts'
 import type { ActorId } from '../bytes.ts'
 import type { Dot, Item } from '../item.ts'
@@ -128,8 +130,12 @@ class AnswerBuilder {
         if (hashPrefix(own) > dot.hash) this.#addItem(own)
         continue
       }
-      const isOther = this.#replica.dropped.other(dot, dot.hash) !== undefined
-      if (isOther || !this.#replica.context.covers(dot.actor, dot.counter)) {
+      const other = this.#replica.dropped.other(dot, dot.hash)
+      if (other !== undefined && outlasts(other, dot.hash)) {
+        this.#addItem(other)
+        continue
+      }
+      if (other !== undefined || !this.#replica.context.covers(dot.actor, dot.counter)) {
         this.#wanted++
         continue
       }
