@@ -2,15 +2,10 @@
  * The benchmark: real daemons in real processes, measured against goals and, where they are installed, against redis,
  * etcd and NATS doing the same work.
  *
- *     npm run bench -- [--quick] [--only W1,W3] [--json FILE] [--markdown FILE] [--picture FILE]
- *                      [--profile W3 [--profile-dir DIR]] [--repetitions N] [--rivals | --no-rivals] [--no-pin] [--dir DIR]
+ *     npm run bench -- --help
  *
- * The whole takes an hour or more. `--quick` takes some minutes: small counts, hearsay alone unless `--rivals` is given, not
- * pinned; it shows that nothing is broken and where the figures are. `--json` writes JSON lines, to standard output when FILE is
- * `-`: the machine, every measurement as it is made, every summary, every failure. The tables go to standard output, and
- * into the file given with `--markdown`; `--picture` draws some of them (SVG). `--profile` runs workloads of hearsay
- * alone, once, with a CPU profile of the last daemon of each fleet, and prints where its time went while something was
- * measured. `--dir` is where the data directories are: the disk that is measured.
+ * The whole takes an hour or more, `--quick` some minutes: it shows that nothing is broken and where the figures are.
+ * JSON lines are the machine, every measurement as it is made, every summary, every failure.
  *
  * Where it is permitted everything runs in a network namespace of its own, so that nobody else's bytes are counted;
  * where not, the output says so. Everything else on the machine disturbs times. CPU seconds and bytes are disturbed
@@ -37,7 +32,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync, appendFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { namesAmong, program, wholeNumber } from '../support/program.ts'
 import { Bench, summarise } from './bench-run.ts'
 import type { Workload } from './bench-run.ts'
 import { limitsOf, limitsText } from './limits.ts'
@@ -66,37 +61,48 @@ import { w11 } from './workloads/w11-restart.ts'
 const WORKLOADS: readonly Workload[] = [w1, w2, w3, w4, w5, w6, w7, w8, w9, w10, w11]
 const REPETITIONS = 3
 
-function refuse(reason: string): never {
-  process.stderr.write(`bench: ${reason}\n`)
-  process.exit(2)
+interface Options {
+  quick: boolean
+  only: string[]
+  json?: string
+  markdown?: string
+  picture?: string
+  profile?: string[]
+  profileDir?: string
+  repetitions: number
+  /** Undefined: unless quick. */
+  rivals?: boolean
+  pin: boolean
+  dir: string
 }
 
-function parseFlags() {
-  try {
-    return parseArgs({
-      options: {
-        quick: { type: 'boolean', default: false },
-        only: { type: 'string' },
-        json: { type: 'string' },
-        markdown: { type: 'string' },
-        picture: { type: 'string' },
-        profile: { type: 'string' },
-        'profile-dir': { type: 'string' },
-        repetitions: { type: 'string' },
-        rivals: { type: 'boolean', default: false },
-        'no-rivals': { type: 'boolean', default: false },
-        'no-pin': { type: 'boolean', default: false },
-        dir: { type: 'string', default: tmpdir() },
-      },
-    }).values
-  } catch (error) {
-    return refuse(
-      `${(error as Error).message}; the header of test/bench/bench.ts explains what there is`,
+function optionsOf(): Options {
+  const ids = WORKLOADS.map(({ id }) => id)
+  return program(
+    'npm run bench --',
+    'Real daemons against goals, and against redis, etcd and NATS where they are installed.',
+  )
+    .option('--quick', 'small counts, hearsay alone, not pinned', false)
+    .option('--only <ids>', 'of the workloads', namesAmong(ids), ids)
+    .option('--repetitions <n>', 'in which the systems take turns', wholeNumber(1), REPETITIONS)
+    .option('--rivals', 'the others too, also with --quick')
+    .option('--no-rivals', 'hearsay alone')
+    .option('--no-pin', 'not also pinned to one core')
+    .option('--dir <dir>', 'for the data directories: the disk that is measured', tmpdir())
+    .option('--json <file>', 'write JSON lines; - is standard output, instead of the tables')
+    .option('--markdown <file>', 'write the tables to a file as well')
+    .option('--picture <file>', 'draw some of them (SVG)')
+    .option(
+      '--profile <ids>',
+      'instead, profile these workloads of hearsay alone, once, in the last daemon of each fleet',
+      namesAmong(ids),
     )
-  }
+    .option('--profile-dir <dir>', 'where the profiles go')
+    .parse()
+    .opts()
 }
 
-const flags = parseFlags()
+const flags = optionsOf()
 
 /** Starts over inside a network namespace, if that may be had; never returns then. */
 function enterNamespace(): void {
@@ -113,15 +119,8 @@ function enterNamespace(): void {
 }
 
 function chosen(): Workload[] {
-  const names = flags.profile ?? flags.only
-  if (names === undefined) return [...WORKLOADS]
-  return names.split(',').map((name) => {
-    const found = WORKLOADS.find(({ id }) => id === name.trim().toUpperCase())
-    return (
-      found ??
-      refuse(`there is no workload ${name}; there are ${WORKLOADS.map((w) => w.id).join()}`)
-    )
-  })
+  const ids = flags.profile ?? flags.only
+  return WORKLOADS.filter(({ id }) => ids.includes(id))
 }
 
 /** Everything that runs puts its data below one directory, which goes away whatever happens. */
@@ -136,17 +135,10 @@ function useDirectory(): string {
 }
 
 function profileDirectory(): string {
-  const directory = flags['profile-dir'] ?? mkdtempSync(path.join(flags.dir, 'hearsay-profile-'))
+  const directory = flags.profileDir ?? mkdtempSync(path.join(flags.dir, 'hearsay-profile-'))
   mkdirSync(directory, { recursive: true })
   profileInto(path.resolve(directory))
   return directory
-}
-
-function repetitions(): number {
-  if (flags.profile !== undefined) return 1
-  const wanted = Number(flags.repetitions ?? REPETITIONS)
-  if (!Number.isInteger(wanted) || wanted < 1) refuse('--repetitions wants a number from 1')
-  return wanted
 }
 
 function headText(
@@ -178,7 +170,7 @@ async function main(): Promise<void> {
   const workloads = chosen()
   enterNamespace()
   const directory = useDirectory()
-  const alone = flags['no-rivals'] || flags.profile !== undefined || (flags.quick && !flags.rivals)
+  const alone = flags.profile !== undefined || !(flags.rivals ?? !flags.quick)
   const rivals = alone ? [] : installedRivals()
   const profiles = flags.profile === undefined ? undefined : profileDirectory()
 
@@ -202,8 +194,8 @@ async function main(): Promise<void> {
   const limits = limitsOf(directory)
   const settings = {
     quick: flags.quick,
-    repetitions: repetitions(),
-    pinned: !flags['no-pin'] && !flags.quick,
+    repetitions: flags.profile === undefined ? flags.repetitions : 1,
+    pinned: flags.pin && !flags.quick,
   }
   const systems = [hearsay, ...rivals].map(({ name, version, durability }) => ({
     name,

@@ -1,12 +1,11 @@
 /**
  * Measures stores for what hearsay does with one.
  *
- *     node dist/test/bench/store.js [--quick] [--damage] [--dir DIR]
+ *     node dist/test/bench/store.js
  *
  * Every measurement runs in a process of its own. Rates and times are the best of several runs, in which the engines
  * take turns: what else the machine does can only slow a run down. Damage is done to copies of a small store, each opened and read to
- * its end; a case that kills its process is counted and the row goes on behind it. `--quick` takes a tenth of everything,
- * `--damage` does the damage alone. It ends before five minutes are over.
+ * its end; a case that kills its process is counted and the row goes on behind it. It ends before five minutes are over.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
@@ -14,8 +13,8 @@ import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { LEVEL_OPTIONS } from '../../src/store/level-open.ts'
+import { program } from '../support/program.ts'
 import { ENGINES } from './store-engines.ts'
 import type { EngineName } from './store-engines.ts'
 import type { Outcome, Task } from './store-worker.ts'
@@ -30,13 +29,21 @@ const SILENCE_MS_MAX = 20_000
 /** Under five minutes, however slow the machine: what is not measured by then is not measured. */
 const DEADLINE_MS = 285_000
 
-const { values: flags } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    damage: { type: 'boolean', default: false },
-    dir: { type: 'string', default: tmpdir() },
-  },
-})
+interface Options {
+  quick: boolean
+  damage: boolean
+  dir: string
+}
+
+const flags = program(
+  'node dist/test/bench/store.js',
+  'Measures stores for what hearsay does with one, in less than five minutes.',
+)
+  .option('--quick', 'a tenth of everything', false)
+  .option('--damage', 'do the damage alone', false)
+  .option('--dir <dir>', 'the disk that is measured', tmpdir())
+  .parse()
+  .opts<Options>()
 const scale = flags.quick ? 0.1 : 1
 const parent = mkdtempSync(path.join(flags.dir, 'hearsay-bench-'))
 let directories = 0

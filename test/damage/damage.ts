@@ -2,17 +2,19 @@
  * `npm run damage -- --count N --from SEED`: damages the data directory of a real daemon N times and says what became of it.
  * Seeds that find nothing to damage do not count.
  */
-import { parseArgs } from 'node:util'
 import { Fleet } from '../support/daemons.ts'
+import { program, wholeNumber } from '../support/program.ts'
 import { DamageWorld } from './world.ts'
 import type { Outcome } from './world.ts'
 
-const { values } = parseArgs({
-  options: {
-    count: { type: 'string', default: '300' },
-    from: { type: 'string', default: '0' },
-  },
-})
+const options = program(
+  'npm run damage --',
+  'Damages the files of a daemon again and again, and says what became of it.',
+)
+  .option('--count <n>', 'how many damages', wholeNumber(1), 300)
+  .option('--from <seed>', 'the first seed', wholeNumber(0), 0)
+  .parse()
+  .opts<{ count: number; from: number }>()
 
 function table(outcomes: readonly Outcome[]): string {
   const ends = [...new Set(outcomes.map(({ end }) => end))].sort()
@@ -34,10 +36,10 @@ function table(outcomes: readonly Outcome[]): string {
 
 const fleet = new Fleet()
 const outcomes: Outcome[] = []
-let seed = Number(values.from)
+let seed = options.from
 try {
   const world = await DamageWorld.start(fleet)
-  for (let left = Number(values.count); left > 0; seed++) {
+  for (let left = options.count; left > 0; seed++) {
     const outcome = await world.run(seed)
     if (outcome.done !== undefined) left--
     outcomes.push(outcome)

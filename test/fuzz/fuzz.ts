@@ -8,7 +8,7 @@
  */
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { namesAmong, program, wholeNumber } from '../support/program.ts'
 import { codeHash, cutUp, StretchLedger } from '../support/stretch-ledger.ts'
 import type { Stretch } from '../support/stretch-ledger.ts'
 import { corpusOf, keep, writeCorpus } from './corpus.ts'
@@ -29,64 +29,43 @@ const CODE = {
   'test/fuzz': /^(?:corpus|mutate|samples|targets|thread|work)/,
 }
 
-const USAGE = `npm run fuzz -- [options]
-
-  --runs N         executions of each decoder, rounded up to ${STRETCH_RUNS}s (100000)
-  --only A,B,…     these decoders
-  --ledger FILE    keep what passed in FILE, and go on from there
-  --minutes M      stop after so long
-  --jobs J         threads (all cores)
-  --distil         instead, write anew what is in corpus/: inputs that reach all that any of so many runs reached`
-
 interface Options {
   runs: number
-  only: string[] | undefined
-  ledger: string | undefined
-  minutes: number
+  only: string[]
+  ledger?: string
+  minutes?: number
   jobs: number
   distil: boolean
 }
 
-function optionsOf(args: string[]): Options {
-  const text = { type: 'string' } as const
-  const { values } = parseArgs({
-    args,
-    options: {
-      runs: text,
-      only: text,
-      ledger: text,
-      minutes: text,
-      jobs: text,
-      distil: { type: 'boolean' },
-    },
-  })
-  const number = (name: 'runs' | 'minutes' | 'jobs', usual: number): number => {
-    const value = values[name] === undefined ? usual : Number(values[name])
-    if (value > 0) return value
-    throw new TypeError(`--${name} ${values[name]}: not a number above zero`)
-  }
-  return {
-    runs: number('runs', 100_000),
-    only: values.only?.split(','),
-    ledger: values.ledger,
-    minutes: number('minutes', Infinity),
-    jobs: number('jobs', availableParallelism()),
-    distil: values.distil === true,
-  }
+function optionsOf(): Options {
+  const names = fuzzTargets().map(({ name }) => name)
+  return program('npm run fuzz --', 'Fuzzes every decoder.')
+    .option(
+      '--runs <n>',
+      `of each decoder, rounded up to ${STRETCH_RUNS}s`,
+      wholeNumber(1),
+      100_000,
+    )
+    .option('--only <names>', 'of the decoders', namesAmong(names), names)
+    .option('--ledger <file>', 'keep what passed in a file, and go on from there')
+    .option('--minutes <m>', 'stop after so long', wholeNumber(1))
+    .option('--jobs <j>', 'threads', wholeNumber(1), availableParallelism())
+    .option(
+      '--distil',
+      'instead, write anew what is in corpus/: inputs that reach all that any of so many runs reached',
+      false,
+    )
+    .parse()
+    .opts()
 }
 
 type TargetLedger = StretchLedger<FuzzTally>
 
 function ledgersOf({ only, ledger }: Options): Map<string, TargetLedger> {
-  const names = fuzzTargets().map(({ name }) => name)
-  const unknown = only?.find((name) => !names.includes(name))
-  if (unknown !== undefined) {
-    throw new TypeError(`--only ${unknown}: no such decoder; there are ${names.join(', ')}`)
-  }
   const code = codeHash(ROOT, CODE)
-  const chosen = names.filter((name) => only?.includes(name) ?? true)
   return new Map(
-    chosen.map((name) => [name, new StretchLedger(ledger, `${code} ${name}`, NOTHING, addTally)]),
+    only.map((name) => [name, new StretchLedger(ledger, `${code} ${name}`, NOTHING, addTally)]),
   )
 }
 
@@ -120,7 +99,7 @@ async function fuzz(
 ): Promise<Set<string>> {
   const failed = new Set<string>()
   const jobs = jobsOf(ledgers, options.runs)
-  const until = performance.now() + options.minutes * 60_000
+  const until = performance.now() + (options.minutes ?? Infinity) * 60_000
   await Promise.all(
     Array.from({ length: options.jobs }, async () => {
       let thread = new FuzzThread()
@@ -169,17 +148,11 @@ function report(ledgers: ReadonlyMap<string, TargetLedger>): string {
   return [...tallies.map(([name, tally]) => row(name, tally)), row('all', all)].join('\n')
 }
 
-try {
-  const options = optionsOf(process.argv.slice(2))
-  const ledgers = ledgersOf(options)
-  if (options.distil) distil([...ledgers.keys()], options.runs)
-  else {
-    const failed = await fuzz(ledgers, options)
-    process.stdout.write(`${report(ledgers)}\n`)
-    if (failed.size > 0) process.exitCode = 1
-  }
-} catch (error) {
-  if (!(error instanceof TypeError)) throw error
-  console.error(`${error.message}\n\n${USAGE}`)
-  process.exitCode = 2
+const options = optionsOf()
+const ledgers = ledgersOf(options)
+if (options.distil) distil(options.only, options.runs)
+else {
+  const failed = await fuzz(ledgers, options)
+  process.stdout.write(`${report(ledgers)}\n`)
+  if (failed.size > 0) process.exitCode = 1
 }

@@ -6,19 +6,28 @@
  *     npm run kills -- --kills 0 --lost 50 --without-sync     shows that losses are found: it must fail
  */
 import { spawnSync } from 'node:child_process'
-import { parseArgs } from 'node:util'
 import { Fleet } from '../support/daemons.ts'
+import { program, wholeNumber } from '../support/program.ts'
 import { KillWorld } from './world.ts'
 import type { Killed, Moment } from './world.ts'
 
-const { values } = parseArgs({
-  options: {
-    kills: { type: 'string', default: '1000' },
-    lost: { type: 'string', default: '200' },
-    seed: { type: 'string', default: '1' },
-    'without-sync': { type: 'boolean', default: false },
-  },
-})
+interface Options {
+  kills: number
+  lost: number
+  seed: number
+  withoutSync: boolean
+}
+
+const options = program(
+  'npm run kills --',
+  'Kills daemons under load, and looks for what they had acknowledged.',
+)
+  .option('--kills <n>', 'with SIGKILL', wholeNumber(0), 1_000)
+  .option('--lost <n>', 'with what was not synced lost', wholeNumber(0), 200)
+  .option('--seed <s>', 'what is drawn', wholeNumber(0), 1)
+  .option('--without-sync', 'show that losses are found: must fail', false)
+  .parse()
+  .opts<Options>()
 
 /** A world is left for a new one before it is so full that looking at it takes long. */
 const KILLS_PER_WORLD = 20
@@ -66,14 +75,14 @@ class Tally {
 }
 
 const tally = new Tally()
-let seed = Number(values.seed)
+let { seed } = options
 
 async function runWorld(daemons: number, losesPower: boolean, most: number): Promise<number> {
   const fleet = new Fleet()
   const kind = `${daemons === 1 ? 'one daemon' : 'one of three'}${losesPower ? ', the unsynced lost' : ''}`
   let kills = 0
   try {
-    const withoutSync = values['without-sync']
+    const { withoutSync } = options
     const world = await KillWorld.start(fleet, { seed, daemons, losesPower, withoutSync })
     while (kills < most) {
       const killed = await world.run()
@@ -104,12 +113,12 @@ process.once('SIGINT', () => {
   process.exit(130)
 })
 try {
-  if (Number(values.lost) > 0) {
+  if (options.lost > 0) {
     const probe = spawnSync('strace', ['-o', '/dev/null', 'true'], { encoding: 'utf8' })
     if (probe.status !== 0) throw new Error('losing what is not synced needs a strace that works')
   }
-  await runWorlds(false, Number(values.kills))
-  await runWorlds(true, Number(values.lost))
+  await runWorlds(false, options.kills)
+  await runWorlds(true, options.lost)
 } catch (error) {
   console.error(error)
   process.exitCode = 1

@@ -1,11 +1,5 @@
 /**
- * Whether the simulator would notice: `npm run mutations`.
- *
- *     npm run mutations                          a mutation for each rule; all must be caught
- *     npm run mutations -- --only R5,R8          some of them
- *     npm run mutations -- --random 50 --seed 1  small mutations drawn at random; how many are caught
- *     --seeds N                                  give a mutant up after so many seeds (20,000), from 1 unless it says where
- *     --jobs J                                   mutants at a time (all cores)
+ * Whether the simulator would notice: `npm run mutations` breaks each rule of the core, and all must be caught.
  *
  * Caught means that a checker outside the core names a property that does not hold, with the assertions inside the core
  * switched off, while the same seed passes on the original. Of random mutations an exception, or a run that does not
@@ -16,8 +10,8 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import type { Failure } from '../simulation/batch.ts'
+import { namesAmong, program, wholeNumber } from '../support/program.ts'
 import { makeMutant, removeMutant } from './mutant.ts'
 import { randomMutations } from './random.ts'
 import { RULE_MUTATIONS } from './rules.ts'
@@ -40,24 +34,29 @@ type Outcome =
 interface Options {
   seeds: number
   jobs: number
-  only: string[] | undefined
+  only: string[]
   random: number
   seed: number
 }
 
-function optionsOf(args: string[]): Options {
-  const text = { type: 'string' } as const
-  const { values } = parseArgs({
-    args,
-    options: { seeds: text, jobs: text, only: text, random: text, seed: text },
-  })
-  return {
-    seeds: Number(values.seeds ?? 20_000),
-    jobs: Number(values.jobs ?? availableParallelism()),
-    only: values.only?.split(','),
-    random: Number(values.random ?? 0),
-    seed: Number(values.seed ?? 1),
-  }
+/** The first word of a name: what is broken. */
+function ruleOf({ name }: Mutation): string {
+  return name.split(' ')[0]!
+}
+
+function optionsOf(): Options {
+  const rules = [...new Set(RULE_MUTATIONS.map(ruleOf))]
+  return program(
+    'npm run mutations --',
+    'Breaks one rule of the core after the other: would the simulator notice?',
+  )
+    .option('--only <rules>', 'such as R5,R8', namesAmong(rules), rules)
+    .option('--random <n>', 'instead so many small changes drawn at random', wholeNumber(0), 0)
+    .option('--seed <s>', 'what is drawn', wholeNumber(0), 1)
+    .option('--seeds <n>', 'after which a mutant is given up', wholeNumber(1), 20_000)
+    .option('--jobs <j>', 'mutants at a time', wholeNumber(1), availableParallelism())
+    .parse()
+    .opts()
 }
 
 /** Runs seeds until one fails. */
@@ -132,9 +131,11 @@ function describeOutcome(outcome: Outcome): string {
 }
 
 async function main(): Promise<void> {
-  const { seeds, jobs, only, random, seed } = optionsOf(process.argv.slice(2))
-  const all = random > 0 ? randomMutations(ROOT, random, seed) : RULE_MUTATIONS
-  const mutations = all.filter(({ name }) => only?.includes(name.split(' ')[0]!) ?? true)
+  const { seeds, jobs, only, random, seed } = optionsOf()
+  const mutations =
+    random > 0
+      ? randomMutations(ROOT, random, seed)
+      : RULE_MUTATIONS.filter((mutation) => only.includes(ruleOf(mutation)))
   const original = makeMutant(ROOT, undefined)
   const todo = mutations.toReversed()
   const outcomes: Outcome[] = []

@@ -1,17 +1,17 @@
 /**
- * `npm run nightly -- [--daemons 10,30] [--minutes M] [--seed S] [--only NAME,...]`: the life of whole fleets of real daemons,
- * scenario by scenario, and through all of it `hearsay converged` asked of one daemon after the other, over the socket and as a
- * command, also with `--fleet`. A checker outside (judge.ts) holds every yes against what clients know.
+ * `npm run nightly`: the life of whole fleets of real daemons, scenario by scenario, and through all of it `hearsay converged`
+ * asked of one daemon after the other, over the socket and as a command, also with `--fleet`. A checker outside (judge.ts)
+ * holds every yes against what clients know.
  *
  * Each scenario prints a line: what it claims, and what it measured. Exit code 0 says that all claims held and no yes was a lie.
  * Ten daemons take about 25 minutes with 10 minutes of replacement (`--minutes`). Where it is permitted everything runs in a
  * network namespace of its own, and bytes are those of all packets; without root some scenarios are left out, and say so.
  */
 import { spawnSync } from 'node:child_process'
-import { parseArgs } from 'node:util'
 import { INSIDE, loopbackBytes, namespaceCommand } from '../bench/machine.ts'
 import { quantile } from '../bench/meter.ts'
 import { bytesInWords } from '../../src/cli/words.ts'
+import { namesAmong, program, wholeNumber, wholeNumbers } from '../support/program.ts'
 import { NotPermitted, seconds } from './scenario.ts'
 import type { Scenario } from './scenario.ts'
 import { cut } from './scenarios/cut.ts'
@@ -34,28 +34,25 @@ const SCENARIOS: readonly Scenario[] = [
   replaced,
 ]
 
-function refuse(reason: string): never {
-  process.stderr.write(`nightly: ${reason}\n`)
-  process.exit(2)
+interface Options {
+  daemons: number[]
+  minutes: number
+  seed: number
+  only: string[]
 }
 
-function numberOf(text: string, what: string, least: number): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < least) {
-    refuse(`${what} wants a whole number from ${least}, not ${text}`)
-  }
-  return value
-}
-
-function chosen(names: string | undefined): readonly Scenario[] {
-  if (names === undefined) return SCENARIOS
-  return names.split(',').map((name) => {
-    const known = SCENARIOS.map((one) => one.name).join(', ')
-    return (
-      SCENARIOS.find((one) => one.name === name) ??
-      refuse(`there is no scenario ${name}; there are ${known}`)
-    )
-  })
+function optionsOf(): Options {
+  const names = SCENARIOS.map(({ name }) => name)
+  return program(
+    'npm run nightly --',
+    'The life of fleets of real daemons, and a checker of every yes of converged.',
+  )
+    .option('--daemons <list>', 'sizes of fleets', wholeNumbers(4), [10])
+    .option('--minutes <m>', 'of replacement', wholeNumber(1), 10)
+    .option('--seed <s>', 'what is drawn', wholeNumber(0), Date.now() % 1_000_000)
+    .option('--only <names>', 'of the scenarios', namesAmong(names), names)
+    .parse()
+    .opts()
 }
 
 /** Starts over inside a network namespace, if that may be had; never returns then. */
@@ -126,24 +123,14 @@ async function closed(world: World): Promise<boolean> {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      daemons: { type: 'string', default: '10' },
-      minutes: { type: 'string', default: '10' },
-      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-      only: { type: 'string' },
-    },
-  })
-  const scenarios = chosen(values.only)
-  const counts = values.daemons.split(',').map((count) => numberOf(count, '--daemons', 4))
-  const minutes = numberOf(values.minutes, '--minutes', 1)
-  const seed = numberOf(values.seed, '--seed', 0)
+  const { daemons, minutes, seed, only } = optionsOf()
+  const scenarios = SCENARIOS.filter(({ name }) => only.includes(name))
   enterNamespace()
   closeOnSignals()
-  console.log(`seed ${seed}, ${counts.join(' and ')} daemons, ${minutes} minutes of replacement`)
+  console.log(`seed ${seed}, ${daemons.join(' and ')} daemons, ${minutes} minutes of replacement`)
   const totals: Totals = { yes: 0, no: 0, lies: 0, reads: 0, failed: 0 }
   const start = performance.now()
-  for (const count of counts) {
+  for (const count of daemons) {
     for (const scenario of scenarios) await play(scenario, { count, minutes, seed }, totals)
   }
   const { yes, no, lies, reads, failed } = totals

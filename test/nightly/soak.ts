@@ -1,5 +1,5 @@
 /**
- * `npm run soak -- --minutes N [--daemons 5] [--seed S] [--svg FILE]`: a small fleet under load and churn for so long, and
+ * `npm run soak -- --minutes N`: a small fleet under load and churn for so long, and
  * whether what its daemons use grows: memory, file descriptors, and the context, sampled every few seconds.
  *
  * Two daemons stay all the time and are measured. The others come and go every quarter of a minute: restarted, killed and
@@ -15,16 +15,15 @@
  * end of an interval is above what is allowed. A context has one interval for each run that ever wrote, by design; what must
  * not grow are intervals beyond that, its gaps. Exit code 0 says that the claim held. The plot is an SVG file.
  */
-import assert from 'node:assert/strict'
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import type { Mutation } from '../../src/daemon-api.ts'
 import { residentMiB } from '../bench/machine.ts'
 import { converged } from '../support/daemons.ts'
 import type { TestDaemon } from '../support/daemons.ts'
+import { program, wholeNumber } from '../support/program.ts'
 import { PATIENCE_MS } from './patience.ts'
 import { plot } from './plot.ts'
 import { seconds } from './scenario.ts'
@@ -198,25 +197,33 @@ function drawn(samples: Samples, from: number, title: string): string {
   return plot(title, panels, from)
 }
 
+interface Options {
+  minutes: number
+  daemons: number
+  seed: number
+  svg: string
+}
+
+function optionsOf(): Options {
+  return program('npm run soak --', 'Whether anything grows in a fleet under load and churn.')
+    .option('--minutes <m>', 'how long', wholeNumber(2), 60)
+    .option('--daemons <n>', 'how many', wholeNumber(STAYING + 1), 5)
+    .option('--seed <s>', 'what is drawn', wholeNumber(0), 1)
+    .option('--svg <file>', 'where the plot goes', path.join(tmpdir(), 'hearsay-soak.svg'))
+    .parse()
+    .opts()
+}
+
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      minutes: { type: 'string', default: '60' },
-      daemons: { type: 'string', default: '5' },
-      seed: { type: 'string', default: '1' },
-      svg: { type: 'string', default: path.join(tmpdir(), 'hearsay-soak.svg') },
-    },
-  })
-  const minutes = Number(values.minutes)
-  const plan = { count: Number(values.daemons), minutes, seed: Number(values.seed) }
-  assert.ok(minutes >= 2 && plan.count > STAYING, 'a soak wants two minutes and three daemons')
+  const { minutes, daemons, seed, svg } = optionsOf()
+  const plan = { count: daemons, minutes, seed }
   const startedAt = performance.now()
   const world = new World(plan, 'soak')
   const { staying, samples } = await soak(world, minutes * 60_000)
   const from = WARM_UP_PART * minutes * 60
   const { lines, growing } = judged(samples, from)
   const title = `hearsay: ${minutes} minutes, ${plan.count} daemons, ${world.ledger.acknowledged} writes`
-  writeFileSync(values.svg, drawn(samples, from, title))
+  writeFileSync(svg, drawn(samples, from, title))
   for (const { client, name } of staying) {
     const { context, digest } = await client.status()
     lines.push(
@@ -226,7 +233,7 @@ async function main(): Promise<number> {
   const { yes, no, lies } = world.judge
   for (const line of lines) console.log(line)
   console.log(
-    `${growing.length === 0 ? 'nothing grows' : 'SOMETHING GROWS'}: ${title}; converged: yes ${yes}, no ${no}, lies ${lies.length}; ${seconds(performance.now() - startedAt)}; the plot is ${values.svg}`,
+    `${growing.length === 0 ? 'nothing grows' : 'SOMETHING GROWS'}: ${title}; converged: yes ${yes}, no ${no}, lies ${lies.length}; ${seconds(performance.now() - startedAt)}; the plot is ${svg}`,
   )
   return growing.length === 0 && lies.length === 0 ? 0 : 1
 }

@@ -12,8 +12,8 @@ import 'core-js/actual/promise/with-resolvers.js'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
+import { program, wholeNumber, wholeNumbers } from '../support/program.ts'
 import { cutUp } from '../support/stretch-ledger.ts'
 import type { Stretch } from '../support/stretch-ledger.ts'
 import type { Failure, StretchResult } from './batch.ts'
@@ -34,76 +34,44 @@ const PROGRESS_EVERY_MS = 1_000
 const QUIET_PROGRESS_EVERY_MS = 30_000
 const ROOT = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..')
 
-const USAGE = `npm run simulate -- [options]
-
-  --seeds N        how many seeds (1000)
-  --from S         the first one (1)
-  --jobs J         threads (all cores)
-  --ledger FILE    keep what passed in FILE, and go on from there
-  --failures K     stop after so many seeds have failed (1)
-  --replay SEED    run one seed and print every event
-  --keep A,B,…     with --replay: only these steps
-  --calm A,B,…     with --replay: without these faults
-  --challenge      measure the broadcast challenge instead
-  --large N,M,…    measure fleets of so many nodes instead`
-
 interface Options {
   seeds: number
   from: number
   jobs: number
   failures: number
-  ledger: string | undefined
-  replay: number | undefined
-  reduction: Reduction
+  ledger?: string
+  replay?: number
+  keep?: number[]
+  calm: string[]
   challenge: boolean
   large: number[]
 }
 
-function optionsOf(args: string[]): Options {
-  const text = { type: 'string' } as const
-  const { values } = parseArgs({
-    args,
-    options: {
-      seeds: text,
-      from: text,
-      jobs: text,
-      ledger: text,
-      failures: text,
-      replay: text,
-      keep: text,
-      calm: text,
-      challenge: { type: 'boolean' },
-      large: text,
-    },
-  })
-  const number = (name: 'seeds' | 'from' | 'jobs' | 'failures', usual: number): number =>
-    wholeNumber(name, values[name] ?? String(usual))
-  return {
-    seeds: number('seeds', 1_000),
-    from: number('from', 1),
-    jobs: number('jobs', availableParallelism()),
-    failures: number('failures', 1),
-    ledger: values.ledger,
-    replay: values.replay === undefined ? undefined : wholeNumber('replay', values.replay),
-    reduction: {
-      ...(values.keep === undefined ? {} : { keep: listOf(values.keep).map(Number) }),
-      calm: listOf(values.calm ?? ''),
-    },
-    challenge: values.challenge === true,
-    large: listOf(values.large ?? '').map((size) => wholeNumber('large', size)),
-  }
-}
-
-function wholeNumber(name: string, text: string): number {
-  const number = Number(text)
-  if (!Number.isSafeInteger(number) || number < 1) {
-    throw new TypeError(`--${name} ${text}: not a whole number above zero`)
-  }
-  return number
+function optionsOf(): Options {
+  return program(
+    'npm run simulate --',
+    'The search for a fleet that loses something, or never agrees.',
+  )
+    .option('--seeds <n>', 'how many seeds', wholeNumber(1), 1_000)
+    .option('--from <seed>', 'the first one', wholeNumber(1), 1)
+    .option('--jobs <j>', 'threads', wholeNumber(1), availableParallelism())
+    .option('--ledger <file>', 'keep what passed in a file, and go on from there')
+    .option('--failures <k>', 'stop after so many seeds have failed', wholeNumber(1), 1)
+    .option('--replay <seed>', 'run one seed and print every event', wholeNumber(1))
+    .option('--keep <list>', 'with --replay: only these steps, or "none"', steps)
+    .option('--calm <list>', 'with --replay: without these faults', listOf, [])
+    .option('--challenge', 'measure the broadcast challenge instead', false)
+    .option('--large <list>', 'measure fleets of so many nodes instead', wholeNumbers(1), [])
+    .parse()
+    .opts()
 }
 
 function listOf(text: string): string[] {
   return text.split(',').filter((one) => one !== '' && one !== 'none')
+}
+
+function steps(text: string): number[] {
+  return listOf(text).map(wholeNumber(0))
 }
 
 // One seed.
@@ -210,19 +178,16 @@ function intervalFor(nodes: number): number {
   return nodes <= 100 ? 5_000 : nodes <= 1_000 ? 30_000 : 120_000
 }
 
-try {
-  const options = optionsOf(process.argv.slice(2))
-  const { replay: seed, reduction } = options
-  if (options.large.length > 0) {
-    for (const nodes of options.large) console.log(large(nodes, intervalFor(nodes)))
-  } else if (options.challenge) {
-    for (const [nodes, intervalMs] of CHALLENGES) console.log(challenge(nodes, intervalMs))
-  } else {
-    const passed = seed === undefined ? await search(options) : replay(seed, reduction)
-    process.exitCode = passed ? 0 : 1
-  }
-} catch (error) {
-  if (!(error instanceof TypeError)) throw error
-  console.error(`${error.message}\n\n${USAGE}`)
-  process.exitCode = 2
+const options = optionsOf()
+if (options.large.length > 0) {
+  for (const nodes of options.large) console.log(large(nodes, intervalFor(nodes)))
+} else if (options.challenge) {
+  for (const [nodes, intervalMs] of CHALLENGES) console.log(challenge(nodes, intervalMs))
+} else {
+  const { replay: seed, keep, calm } = options
+  const passed =
+    seed === undefined
+      ? await search(options)
+      : replay(seed, { ...(keep === undefined ? {} : { keep }), calm })
+  process.exitCode = passed ? 0 : 1
 }

@@ -1,0 +1,39 @@
+/** What the programs beside the tests share: options with `--help`, and one line and exit code 2 for what is wrong with them. */
+import { Command, InvalidArgumentError } from 'commander'
+
+const WRONG_USAGE = 2
+
+/** @param command what is typed before the options */
+export function program(command: string, description: string): Command {
+  return new Command(command)
+    .description(description)
+    .helpOption('--help', 'explain')
+    .showHelpAfterError(`${command} --help explains`)
+    .allowExcessArguments(false)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : WRONG_USAGE))
+}
+
+/** For `Command.option`. */
+export function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text)
+    if (Number.isSafeInteger(value) && value >= least) return value
+    throw new InvalidArgumentError(`It wants a whole number from ${least}.`)
+  }
+}
+
+/** For `Command.option`; of a list with commas. */
+export function wholeNumbers(least: number): (text: string) => number[] {
+  const parse = wholeNumber(least)
+  return (text) => text.split(',').map(parse)
+}
+
+/** For `Command.option`; of a list with commas, each one of `known`. */
+export function namesAmong(known: readonly string[]): (text: string) => string[] {
+  return (text) => {
+    const names = text.split(',').map((name) => name.trim())
+    const unknown = names.find((name) => !known.includes(name))
+    if (unknown === undefined) return names
+    throw new InvalidArgumentError(`There is no ${unknown}; there are ${known.join(', ')}.`)
+  }
+}
