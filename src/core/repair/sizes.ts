@@ -25,7 +25,7 @@ export interface RepairSizes {
 }
 
 export const SIZES: RepairSizes = {
-  chunkBytes: 64 * 1024,
+  chunkBytes: 32 * 1024,
   chunkRanges: 4096,
   actorsInline: 256,
   // An opening of some 100 KiB.
