@@ -308,13 +308,6 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     replace: `this.#pulledBefore.at(-1).covers(dot)`,
   },
   {
-    name: 'repair same part',
-    what: 'of a range of which there is very much every session compares the same part',
-    file: 'repair/ranges.js',
-    find: `(mixed(session) % parts) * size`,
-    replace: `(mixed(0) % parts) * size`,
-  },
-  {
     name: 'repair resends',
     what: 'a pull brings all that the answerer has of an actor, whatever the asker has said',
     file: 'repair/pull-answer.js',
