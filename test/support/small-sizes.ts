@@ -17,7 +17,7 @@ const SMALL: Record<Exclude<keyof RepairSizes, 'compared'>, readonly number[]> =
  * Times the items of a list: with fewer, a list that differs by one item would be compared in parts as well, each of them in some
  * session to come, and all of them much later than a daemon's.
  */
-const COMPARED_TIMES = [2, 3]
+const COMPARED_TIMES = [4, 8]
 
 /** Each is that of a daemon or a small one. */
 export function drawSizes(random: Seeded): RepairSizes {
