@@ -28,7 +28,6 @@
  *   contains all framing and repair. Copies are of gossip payloads, by the count of their receivers.
  * - The header of each workload's file says the rest.
  */
-import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync, appendFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -37,7 +36,7 @@ import { Bench, summarise } from './bench-run.ts'
 import type { Workload } from './bench-run.ts'
 import { limitsOf, limitsText } from './limits.ts'
 import type { Limits } from './limits.ts'
-import { INSIDE, describeMachine, namespaceCommand } from './machine.ts'
+import { describeMachine, enterNamespace } from './machine.ts'
 import type { Machine } from './machine.ts'
 import { pictureOf } from './pictures.ts'
 import { profileText } from './profile.ts'
@@ -103,20 +102,6 @@ function optionsOf(): Options {
 }
 
 const flags = optionsOf()
-
-/** Starts over inside a network namespace, if that may be had; never returns then. */
-function enterNamespace(): void {
-  if (process.env[INSIDE] !== undefined) return
-  const command = namespaceCommand()
-  if (command === undefined) return
-  const program = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
-  const { status, error } = spawnSync(command[0]!, [...command.slice(1), ...program], {
-    stdio: 'inherit',
-    env: { ...process.env, [INSIDE]: '1' },
-  })
-  if (error !== undefined) throw error
-  process.exit(status ?? 1)
-}
 
 function chosen(): Workload[] {
   const ids = flags.profile ?? flags.only

@@ -98,10 +98,10 @@ export async function besideAnotherMachine<T>(
   return pinnedToOneCore(() => work(['taskset', '-c', others.join(',')]))
 }
 
-export const INSIDE = 'HEARSAY_BENCH_NAMESPACE'
+const INSIDE = 'HEARSAY_BENCH_NAMESPACE'
 
 /** The command that runs a program in a network namespace of its own with a loopback device, where that is permitted. */
-export function namespaceCommand(): string[] | undefined {
+function namespaceCommand(): string[] | undefined {
   const inside = ['sh', '-c', 'ip link set lo up && exec "$@"', 'sh']
   for (const flags of ['-n', '-rn']) {
     const command = ['unshare', flags, '--', ...inside]
@@ -109,6 +109,20 @@ export function namespaceCommand(): string[] | undefined {
     if (status === 0) return command
   }
   return undefined
+}
+
+/** Starts the program over inside a network namespace, if that may be had; never returns then. */
+export function enterNamespace(): void {
+  if (process.env[INSIDE] !== undefined) return
+  const command = namespaceCommand()
+  if (command === undefined) return
+  const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
+  const { status, error } = spawnSync(command[0]!, [...command.slice(1), ...again], {
+    stdio: 'inherit',
+    env: { ...process.env, [INSIDE]: '1' },
+  })
+  if (error !== undefined) throw error
+  process.exit(status ?? 1)
 }
 
 export interface Machine {

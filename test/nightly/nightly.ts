@@ -7,8 +7,7 @@
  * Ten daemons take about 25 minutes with 10 minutes of replacement (`--minutes`). Where it is permitted everything runs in a
  * network namespace of its own, and bytes are those of all packets; without root some scenarios are left out, and say so.
  */
-import { spawnSync } from 'node:child_process'
-import { INSIDE, loopbackBytes, namespaceCommand } from '../bench/machine.ts'
+import { enterNamespace, loopbackBytes } from '../bench/machine.ts'
 import { quantile } from '../bench/meter.ts'
 import { bytesInWords } from '../../src/cli/words.ts'
 import { namesAmong, program, wholeNumber, wholeNumbers } from '../support/program.ts'
@@ -53,19 +52,6 @@ function optionsOf(): Options {
     .option('--only <names>', 'of the scenarios', namesAmong(names), names)
     .parse()
     .opts()
-}
-
-/** Starts over inside a network namespace, if that may be had; never returns then. */
-function enterNamespace(): void {
-  if (process.env[INSIDE] !== undefined) return
-  const command = namespaceCommand()
-  if (command === undefined) return
-  const program = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
-  const { status } = spawnSync(command[0]!, [...command.slice(1), ...program], {
-    stdio: 'inherit',
-    env: { ...process.env, [INSIDE]: '1' },
-  })
-  process.exit(status ?? 1)
 }
 
 interface Totals {

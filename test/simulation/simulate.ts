@@ -184,10 +184,7 @@ if (options.large.length > 0) {
 } else if (options.challenge) {
   for (const [nodes, intervalMs] of CHALLENGES) console.log(challenge(nodes, intervalMs))
 } else {
-  const { replay: seed, keep, calm } = options
-  const passed =
-    seed === undefined
-      ? await search(options)
-      : replay(seed, { ...(keep === undefined ? {} : { keep }), calm })
+  const { replay: seed } = options
+  const passed = seed === undefined ? await search(options) : replay(seed, options)
   process.exitCode = passed ? 0 : 1
 }
