@@ -2,17 +2,18 @@
  * `npm run soak -- --minutes N`: a small fleet under load and churn for so long, and
  * whether what its daemons use grows: memory, file descriptors, and the context, sampled every few seconds.
  *
- * Two daemons stay all the time and are measured. The others come and go every quarter of a minute: restarted, killed and
+ * Three daemons stay all the time and are measured. The others come and go every quarter of a minute: restarted, killed and
  * started again, or thrown away for a new one. A fixed number of keys is written and deleted over and over; watches are opened
  * and closed; `converged` is asked, and every yes checked (judge.ts).
  *
- * Before each sample the two collect their garbage (collector.ts): left to itself V8 does so every ten minutes or so in a process
- * that has little to do, and what grows until then says nothing.
+ * Before each sample the three collect their garbage (collector.ts): left to itself V8 does so every ten minutes or so in a process
+ * that has little to do, and what grows until then says nothing. Two of them are interpreted (interpreted.ts), and the claim is
+ * about these. The third runs as everywhere: the code that V8 compiles for it is shown beside them, and not judged.
  *
  * Before all this one daemon writes and deletes more keys than a daemon's log of removals remembers: while it fills, memory grows
  * as it should. The first fifth is warming up: caches fill, the collector finds its size. Through the rest go lines by least squares; each
  * slope is printed with its 95 % confidence interval. The claim is that nothing is shown to grow: it fails when even the lower
- * end of an interval is above what is allowed. A context has one interval for each run that ever wrote, by design; what must
+ * end of an interval of the two is above what is allowed. A context has one interval for each run that ever wrote, by design; what must
  * not grow are intervals beyond that, its gaps. Exit code 0 says that the claim held. The plot is an SVG file.
  */
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -22,7 +23,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Mutation } from '../../src/daemon-api.ts'
 import { residentMiB } from '../bench/machine.ts'
 import { converged } from '../support/daemons.ts'
-import type { TestDaemon } from '../support/daemons.ts'
+import type { DaemonOptions, TestDaemon } from '../support/daemons.ts'
 import { program, wholeNumber } from '../support/program.ts'
 import { PATIENCE_MS } from './patience.ts'
 import { plot } from './plot.ts'
@@ -31,15 +32,16 @@ import { fit } from './slope.ts'
 import type { Sample } from './slope.ts'
 import { closeOnSignals, closeWorlds, meshed, World } from './world.ts'
 
-const STAYING = 2
+const JUDGED = 2
+const STAYING = JUDGED + 1
 const SAMPLE_MS = 5_000
 const CHURN_MS = 15_000
 const WARM_UP_PART = 0.2
 /** More than the removal log has room for (`src/core/removal-log.ts`). */
 const REMOVALS = 70_000
 const MiB = 2 ** 20
+const INTERPRETED = new URL('interpreted.js', import.meta.url).href
 const COLLECTOR = new URL('collector.js', import.meta.url).href
-const WITH_COLLECTOR = ['env', `NODE_OPTIONS=--import=${COLLECTOR}`]
 
 interface Quantity {
   title: string
@@ -136,13 +138,18 @@ async function watch({ client }: TestDaemon): Promise<void> {
   abort.abort()
 }
 
+/** Of the daemon that is started as the `index`-th: the judged ones first, then whoever else stays. */
+function optionsFor(index: number): DaemonOptions {
+  if (index >= STAYING) return {}
+  const loaded = index < JUDGED ? [INTERPRETED, COLLECTOR] : [COLLECTOR]
+  return { wrap: ['env', `NODE_OPTIONS=${loaded.map((file) => `--import=${file}`).join(' ')}`] }
+}
+
 async function soak(
   world: World,
   ms: number,
 ): Promise<{ staying: TestDaemon[]; samples: Samples }> {
-  const daemons = await world.form(world.plan.count, (index) =>
-    index < STAYING ? { wrap: WITH_COLLECTOR } : {},
-  )
+  const daemons = await world.form(world.plan.count, optionsFor)
   const staying = daemons.slice(0, STAYING)
   const samples: Samples = new Map(
     QUANTITIES.map((one) => [one, new Map(staying.map((daemon) => [daemon, []]))]),
@@ -169,15 +176,17 @@ async function soak(
   return { staying, samples }
 }
 
-/** A line for each quantity and daemon, and those that grow. */
+/** A line for each quantity and daemon, and those that show growth of one that is judged. */
 function judged(samples: Samples, from: number): { lines: string[]; growing: string[] } {
   const lines: string[] = []
   const growing: string[] = []
   for (const [{ title, unit, allowed }, ofDaemons] of samples) {
-    for (const [{ name }, all] of ofDaemons) {
+    for (const [index, [{ name }, all]] of [...ofDaemons].entries()) {
       const { slope, uncertainty, mean } = fit(all.filter(({ at }) => at >= from))
-      const grows = slope - uncertainty > allowed(mean)
-      const line = `${title} of ${name}: mean ${mean.toFixed(1)} ${unit}, slope ${slope.toFixed(2)} ± ${uncertainty.toFixed(2)} an hour${grows ? ', which is growth' : ''}`
+      const isJudged = index < JUDGED
+      const grows = isJudged && slope - uncertainty > allowed(mean)
+      const remark = grows ? ', which is growth' : isJudged ? '' : ', with compiled code'
+      const line = `${title} of ${name}: mean ${mean.toFixed(1)} ${unit}, slope ${slope.toFixed(2)} ± ${uncertainty.toFixed(2)} an hour${remark}`
       lines.push(line)
       if (grows) growing.push(line)
     }
