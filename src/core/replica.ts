@@ -110,8 +110,12 @@ export class Replica {
 
   /** Every held item of a key, the winner first. */
   siblings(key: string): Item[] {
-    const items: Item[] = []
-    for (const item of this.#byKey.from((entry) => (entry.key < key ? -1 : 1))) {
+    const cursor = this.#byKey.from((entry) => (entry.key < key ? -1 : 1))
+    const first = cursor.next().value
+    if (first?.key !== key) return []
+    // Nearly always the only one, and this is asked for every key of a pull: an array that grows takes room for seventeen.
+    const items = [first]
+    for (const item of cursor) {
       if (item.key !== key) break
       items.push(item)
     }

@@ -25,9 +25,10 @@ import {
   hashPrefix,
   KEY_BYTES_MAX,
   lane,
-  lanesToBytes,
+  setLane,
 } from '../item.ts'
 import type { Dot, Hash, Item } from '../item.ts'
+import type { Arena } from '../wire/arena.ts'
 import { decodeDots } from '../wire/dots.ts'
 import type { ActorTable } from '../wire/dots.ts'
 import type { KeyState as WireKeyState } from '../wire/messages.ts'
@@ -64,18 +65,35 @@ const CHECK_BYTES = 4
 const NONE = new Uint8Array(0)
 
 export function encodeKeyState(parts: KeyStateParts, table: ActorTable): WireKeyState {
-  const list = (dots: readonly Dot[] | undefined): Uint8Array<ArrayBuffer> =>
-    dots === undefined || dots.length === 0 ? NONE : table.dots(dots)
+  const { key, held, items, removed, hearsay } = parts
+  const proofs = parts.proofs?.length === 0 ? undefined : parts.proofs
   return {
-    key: parts.items.length > 0 ? NONE : fromBinary(parts.key),
-    held: list(parts.held),
-    items: parts.items.map((item) => item.envelope as Uint8Array<ArrayBuffer>),
-    checks: lanesToBytes(parts.items.map((item) => item.lane0)),
-    removed: list(parts.removed),
-    mutations: list(parts.proofs?.map((proof) => proof.mutation)),
-    proved: list(parts.proofs?.map((proof) => proof.removed)),
-    hearsay: list(parts.hearsay),
+    key: items.length > 0 ? NONE : fromBinary(key),
+    held: encodeDots(held, table),
+    items: items.map((item) => item.envelope as Uint8Array<ArrayBuffer>),
+    checks: checksOf(items, table.arena),
+    removed: encodeDots(removed, table),
+    mutations: encodeDots(
+      proofs?.map((proof) => proof.mutation),
+      table,
+    ),
+    proved: encodeDots(
+      proofs?.map((proof) => proof.removed),
+      table,
+    ),
+    hearsay: encodeDots(hearsay, table),
   }
+}
+
+function encodeDots(dots: readonly Dot[] | undefined, table: ActorTable): Uint8Array<ArrayBuffer> {
+  return dots === undefined || dots.length === 0 ? NONE : table.dots(dots)
+}
+
+function checksOf(items: readonly Item[], arena: Arena): Uint8Array<ArrayBuffer> {
+  if (items.length === 0) return NONE
+  const checks = arena.take(CHECK_BYTES * items.length)
+  items.forEach((item, i) => setLane(checks, CHECK_BYTES * i, item.lane0))
+  return checks
 }
 
 /** Bytes that a key adds to a message, at most, actors of the table aside. */

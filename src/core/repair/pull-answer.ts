@@ -15,7 +15,7 @@ import type { ActorId } from '../bytes.ts'
 import type { ContextSnapshot } from '../context.ts'
 import * as intervals from '../intervals.ts'
 import type { Intervals } from '../intervals.ts'
-import { compareDots, dotText, Item } from '../item.ts'
+import { compareDots, Item } from '../item.ts'
 import type { Dot } from '../item.ts'
 import type { Removal } from '../removal-log.ts'
 import { intervalsIn } from '../replica.ts'
@@ -165,7 +165,7 @@ class ChunkBuilder {
   readonly #table = new ActorTable()
   readonly #ranges: DotRange[] = []
   readonly #keys = new Map<string, NamedKey>()
-  readonly #carried = new Set<string>()
+  readonly #carried = new Set<Item>()
   /** What the first key was named for. */
   #first: Dot | undefined
   #bytes = 0
@@ -228,7 +228,7 @@ class ChunkBuilder {
   #nameKey(key: string, cause: Item | Removal): boolean {
     const named = this.#keys.get(key)
     if (named !== undefined) {
-      if (cause instanceof Item) return this.#carried.has(dotText(cause))
+      if (cause instanceof Item) return this.#carried.has(cause)
       named.proofs.push(proofOf(cause))
       this.#bytes += PROOF_BYTES
       return true
@@ -240,7 +240,7 @@ class ChunkBuilder {
       return false
     }
     this.#keys.set(key, parts)
-    for (const item of parts.items) this.#carried.add(dotText(item))
+    for (const item of parts.items) this.#carried.add(item)
     this.#bytes += bytes
     return true
   }
@@ -250,6 +250,7 @@ class ChunkBuilder {
     if (!(cause instanceof Item)) {
       return { key, held, items: this.#thoseThatFit(held, 0), proofs: [proofOf(cause)] }
     }
+    if (held.length === 1) return { key, held, items: held, proofs: [] }
     const others = held.filter((item) => item !== cause)
     const items = [cause, ...this.#thoseThatFit(others, cause.envelopeBytes)]
     return { key, held, items, proofs: [] }

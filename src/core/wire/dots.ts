@@ -6,6 +6,7 @@ import type { Intervals } from '../intervals.ts'
 import { ACTOR_BYTES, isCounter } from '../item.ts'
 import type { Dot } from '../item.ts'
 import type { ContextPart } from '../replica.ts'
+import { Arena } from './arena.ts'
 import type { ActorIntervals } from './messages.ts'
 import { packNumbers, unpackNumbers } from './numbers.ts'
 
@@ -16,6 +17,7 @@ export const DOTS_MAX = 131_072
 
 export class ActorTable {
   readonly actors: Bytes[] = []
+  readonly arena = new Arena()
   readonly #indexes = new Map<ActorId, number>()
 
   index(actor: ActorId): number {
@@ -28,10 +30,13 @@ export class ActorTable {
     return index
   }
 
-  dots(dots: Iterable<Dot>): Bytes {
-    const numbers: number[] = []
-    for (const dot of dots) numbers.push(this.index(dot.actor), dot.counter)
-    return packNumbers(numbers)
+  dots(dots: readonly Dot[]): Bytes {
+    const numbers = new Array<number>(2 * dots.length)
+    dots.forEach((dot, i) => {
+      numbers[2 * i] = this.index(dot.actor)
+      numbers[2 * i + 1] = dot.counter
+    })
+    return packNumbers(numbers, this.arena)
   }
 }
 

@@ -1,15 +1,16 @@
 /** Lists of non-negative safe integers as packed varints (LEB128). */
 import { decodeUint8Array, encodeUint8Array, encodingLength } from 'uint8-varint'
+import type { Arena } from './arena.ts'
 
-export function packNumbers(numbers: readonly number[]): Uint8Array<ArrayBuffer> {
-  let length = 0
-  for (const number of numbers) length += encodingLength(number)
-  const bytes = new Uint8Array(length)
+/** In an array of their own unless there is an arena. */
+export function packNumbers(numbers: readonly number[], arena?: Arena): Uint8Array<ArrayBuffer> {
+  const length = numbers.reduce((sum, number) => sum + encodingLength(number), 0)
+  const bytes = arena === undefined ? new Uint8Array(length) : arena.take(length)
   let at = 0
-  for (const number of numbers) {
+  numbers.forEach((number) => {
     encodeUint8Array(number, bytes, at)
     at += encodingLength(number)
-  }
+  })
   return bytes
 }
 
