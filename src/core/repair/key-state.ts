@@ -19,6 +19,7 @@ import type { ActorId } from '../bytes.ts'
 import type { Change } from '../change.ts'
 import { outlasts } from '../dropped.ts'
 import {
+  compareDots,
   compareStamps,
   decodeItem,
   dotText,
@@ -42,7 +43,7 @@ export interface Proof {
 export interface KeyState {
   key: string
   held: Dot[]
-  items: Item[]
+  items: readonly Item[]
   /** Dots of the asker that the answerer says are removed; only in answers to `resolve`. */
   removed: Dot[]
   proofs: Proof[]
@@ -62,35 +63,26 @@ export interface KeyStateParts {
 }
 
 const CHECK_BYTES = 4
-const NONE = new Uint8Array(0)
 
+/** What is empty is left out. */
 export function encodeKeyState(parts: KeyStateParts, table: ActorTable): WireKeyState {
-  const { key, held, items, removed, hearsay } = parts
-  const proofs = parts.proofs?.length === 0 ? undefined : parts.proofs
-  return {
-    key: items.length > 0 ? NONE : fromBinary(key),
-    held: encodeDots(held, table),
+  const { held, items, removed = [], proofs = [], hearsay = [] } = parts
+  const wire: WireKeyState = {
     items: items.map((item) => item.envelope as Uint8Array<ArrayBuffer>),
-    checks: checksOf(items, table.arena),
-    removed: encodeDots(removed, table),
-    mutations: encodeDots(
-      proofs?.map((proof) => proof.mutation),
-      table,
-    ),
-    proved: encodeDots(
-      proofs?.map((proof) => proof.removed),
-      table,
-    ),
-    hearsay: encodeDots(hearsay, table),
   }
-}
-
-function encodeDots(dots: readonly Dot[] | undefined, table: ActorTable): Uint8Array<ArrayBuffer> {
-  return dots === undefined || dots.length === 0 ? NONE : table.dots(dots)
+  if (items.length === 0) wire.key = fromBinary(parts.key)
+  else wire.checks = checksOf(items, table.arena)
+  if (held.length > 0) wire.held = table.dots(held)
+  if (removed.length > 0) wire.removed = table.dots(removed)
+  if (proofs.length > 0) {
+    wire.mutations = table.dots(proofs.map((proof) => proof.mutation))
+    wire.proved = table.dots(proofs.map((proof) => proof.removed))
+  }
+  if (hearsay.length > 0) wire.hearsay = table.dots(hearsay)
+  return wire
 }
 
 function checksOf(items: readonly Item[], arena: Arena): Uint8Array<ArrayBuffer> {
-  if (items.length === 0) return NONE
   const checks = arena.take(CHECK_BYTES * items.length)
   items.forEach((item, i) => setLane(checks, CHECK_BYTES * i, item.lane0))
   return checks
@@ -117,17 +109,18 @@ export function decodeKeyState(
   const hearsay = decodeDots(wire.hearsay, actors)
   if (held === undefined || removed === undefined) return undefined
   if (proofs === undefined || hearsay === undefined) return undefined
-  if (wire.key.length > KEY_BYTES_MAX) return refusedWhole(held, wire)
-  const { checks } = wire
-  if (checks.length !== 0 && checks.length !== CHECK_BYTES * wire.items.length) return undefined
+  const named = wire.key !== undefined && wire.key.length > 0 ? wire.key : undefined
+  if (named !== undefined && named.length > KEY_BYTES_MAX) return refusedWhole(held, wire)
+  const checks = wire.checks !== undefined && wire.checks.length > 0 ? wire.checks : undefined
+  if (checks !== undefined && checks.length !== CHECK_BYTES * wire.items.length) return undefined
   const decoded = wire.items.map((bytes, index) => {
     const item = decodeItem(bytes, hash)
-    const isWhole = checks.length === 0 || item?.lane0 === lane(checks, CHECK_BYTES * index)
+    const isWhole = checks === undefined || item?.lane0 === lane(checks, CHECK_BYTES * index)
     return isWhole ? item : undefined
   })
-  const key = wire.key.length > 0 ? toBinary(wire.key) : decoded.find(Boolean)?.key
+  const key = named === undefined ? decoded.find(Boolean)?.key : toBinary(named)
   if (key === undefined) return wire.items.length > 0 ? refusedWhole(held, wire) : undefined
-  const items = decoded.filter((item): item is Item => item?.key === key)
+  const items = those(decoded, (item): item is Item => item?.key === key)
   const itemsRefused = decoded.length - items.length
   return { key, held, items, removed, proofs, hearsay, itemsRefused }
 }
@@ -190,16 +183,27 @@ export function applyKeyState(change: Change, state: KeyState, judge: KeyStateJu
     heldBack: false,
     toAsk: false,
   }
-  const fresh = state.items.filter((item) => !change.covers(item.actor, item.counter))
+  const fresh = those(state.items, (item): item is Item => !change.covers(item.actor, item.counter))
   for (const item of state.items) takeItem(change, item, applied)
   applied.missing = state.held.filter((dot) => !change.covers(dot.actor, dot.counter))
   if (applied.missing.length > 0 || state.key === '') return applied
-  const survivors = new Set(state.held.map(dotText))
-  const gone = change
-    .siblings(state.key)
-    .filter((own) => !survivors.has(dotText(own)) && judge.isDead(own))
+  const gone = without(change.siblings(state.key), state.held).filter((own) => judge.isDead(own))
   if (gone.length > 0) removeGone(change, gone, { state, fresh, judge, applied })
   return applied
+}
+
+/** Nearly always all of them, and then the very array: one that grows takes room for seventeen. */
+function those<T, U extends T>(all: readonly T[], is: (one: T) => one is U): readonly U[] {
+  return all.every(is) ? all : all.filter(is)
+}
+
+/** Those of the items of which the dot is not among `dots`. */
+function without(items: readonly Item[], dots: readonly Dot[]): Item[] {
+  const [only] = dots
+  // Nearly always there is one: a set for each key would be most of the garbage that a newcomer makes.
+  if (dots.length === 1) return items.filter((item) => compareDots(item, only!) !== 0)
+  const texts = new Set(dots.map(dotText))
+  return items.filter((item) => !texts.has(dotText(item)))
 }
 
 interface Look {

@@ -334,8 +334,9 @@ export class RepairSession {
   ): void {
     this.brought = true
     const missing = new Set<string>()
+    const judge = this.#doubting(change, { isDead, mayGo: () => 'ask', catchingUp: false })
     for (const state of states) {
-      const left = this.#takeKey(change, state, { isDead, mayGo: () => 'ask', catchingUp: false })
+      const left = this.#takeKey(change, state, judge)
       for (const dot of left) missing.add(dotText(dot))
     }
     const proved = provedIn(states)
@@ -350,15 +351,20 @@ export class RepairSession {
     }
   }
 
-  /** Dots of the key whose items did not come. */
-  #takeKey(change: Change, state: KeyState, judge: KeyStateJudge): Dot[] {
+  /** A judge to whom nothing is dead of an actor of which the peer claims more than is believed. */
+  #doubting(change: Change, judge: KeyStateJudge): KeyStateJudge {
     const isDead = (dot: Dot): boolean => {
       if (!judge.isDead(dot)) return false
       const believes = this.#believes(change, dot.actor)
       if (!believes) this.#leftOpen = true
       return believes
     }
-    const applied = applyKeyState(change, state, { ...judge, isDead })
+    return { ...judge, isDead }
+  }
+
+  /** Dots of the key whose items did not come. */
+  #takeKey(change: Change, state: KeyState, judge: KeyStateJudge): Dot[] {
+    const applied = applyKeyState(change, state, judge)
     this.#twins.push(...applied.twins)
     if (applied.heldBack) this.heldBack = true
     if (applied.toAsk) this.#candidates.keys.add(state.key)
@@ -492,11 +498,12 @@ export class RepairSession {
       for (const state of states) {
         const removed = new Set(state.removed.map(dotText))
         if (state.hearsay.some((dot) => !removed.has(dotText(dot)))) this.#leftOpen = true
-        this.#takeKey(change, state, {
+        const judge = this.#doubting(change, {
           isDead: (dot) => removed.has(dotText(dot)) && this.#compared(dot),
           mayGo: (items, vouched) => this.#mayGo(items, vouched),
           catchingUp: wire.catchingUp,
         })
+        this.#takeKey(change, state, judge)
       }
       // A key that stayed unresolved is left to the next session: asking again would bring the same.
       for (const key of this.#candidates.keys) {

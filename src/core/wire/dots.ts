@@ -45,15 +45,20 @@ export function decodeActors(actors: readonly Uint8Array[]): ActorId[] | undefin
   return actors.map(toBinary)
 }
 
-export function decodeDots(bytes: Uint8Array, actors: readonly ActorId[]): Dot[] | undefined {
+/** Of a field that is absent: none. */
+export function decodeDots(
+  bytes: Uint8Array | undefined,
+  actors: readonly ActorId[],
+): Dot[] | undefined {
+  if (bytes === undefined) return []
   const numbers = unpackNumbers(bytes, 2 * DOTS_MAX)
   if (numbers === undefined || numbers.length % 2 !== 0) return undefined
-  const dots: Dot[] = []
-  for (let i = 0; i < numbers.length; i += 2) {
-    const actor = actors[numbers[i]!]
-    const counter = numbers[i + 1]!
+  const dots = new Array<Dot>(numbers.length / 2)
+  for (let i = 0; i < dots.length; i++) {
+    const actor = actors[numbers[2 * i]!]
+    const counter = numbers[2 * i + 1]!
     if (actor === undefined || !isCounter(counter)) return undefined
-    dots.push({ actor, counter })
+    dots[i] = { actor, counter }
   }
   return dots
 }

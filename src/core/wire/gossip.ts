@@ -65,15 +65,16 @@ export function gossipSizeOf(delta: Delta, inlineBytesMax: number): number {
 }
 
 function toWire(delta: Delta, inlineBytesMax: number, table: ActorTable): WireDelta {
-  const none = new Uint8Array(0)
-  const supersedes = delta.supersedes.length === 0 ? none : table.dots(delta.supersedes)
   const inline = inlineItem(delta, inlineBytesMax)
-  if (inline !== undefined) {
-    const item = inline.envelope as Uint8Array<ArrayBuffer>
-    return { item, dot: none, supersedes, announcedBytes: 0 }
-  }
-  const announcedBytes = delta.item?.envelopeBytes ?? delta.announcedBytes
-  return { item: none, dot: table.dots([delta.dot]), supersedes, announcedBytes }
+  const wire: WireDelta =
+    inline === undefined
+      ? {
+          dot: table.dots([delta.dot]),
+          announcedBytes: delta.item?.envelopeBytes ?? delta.announcedBytes,
+        }
+      : { item: inline.envelope as Uint8Array<ArrayBuffer>, announcedBytes: 0 }
+  if (delta.supersedes.length > 0) wire.supersedes = table.dots(delta.supersedes)
+  return wire
 }
 
 /** `undefined` when any part of the payload is malformed: it is refused whole and does not travel on (R16). */
@@ -98,7 +99,7 @@ export function decodeGossip(bytes: Uint8Array, hash: Hash): Delta[] | undefined
 function fromWire(wire: WireDelta, actors: readonly ActorId[], hash: Hash): Delta | undefined {
   const supersedes = decodeDots(wire.supersedes, actors)
   if (supersedes === undefined || supersedes.length > SUPERSEDES_MAX) return undefined
-  if (wire.item.length > 0) {
+  if (wire.item !== undefined && wire.item.length > 0) {
     const item = decodeItem(wire.item, hash)
     if (item === undefined) return undefined
     return { dot: item, item, supersedes, announcedBytes: 0 }

@@ -274,9 +274,9 @@ export namespace Envelope {
 }
 
 export interface Delta {
-  item: Uint8Array<ArrayBuffer>
-  dot: Uint8Array<ArrayBuffer>
-  supersedes: Uint8Array<ArrayBuffer>
+  item?: Uint8Array<ArrayBuffer>
+  dot?: Uint8Array<ArrayBuffer>
+  supersedes?: Uint8Array<ArrayBuffer>
   announcedBytes: number
 }
 
@@ -290,17 +290,17 @@ export namespace Delta {
           w.fork()
         }
 
-        if ((obj.item != null && obj.item.byteLength > 0)) {
+        if (obj.item != null) {
           w.uint32(10)
           w.bytes(obj.item)
         }
 
-        if ((obj.dot != null && obj.dot.byteLength > 0)) {
+        if (obj.dot != null) {
           w.uint32(18)
           w.bytes(obj.dot)
         }
 
-        if ((obj.supersedes != null && obj.supersedes.byteLength > 0)) {
+        if (obj.supersedes != null) {
           w.uint32(26)
           w.bytes(obj.supersedes)
         }
@@ -315,9 +315,6 @@ export namespace Delta {
         }
       }, (reader, length, opts = {}) => {
         const obj: any = {
-          item: uint8ArrayAlloc(0),
-          dot: uint8ArrayAlloc(0),
-          supersedes: uint8ArrayAlloc(0),
           announcedBytes: 0
         }
 
@@ -1903,14 +1900,14 @@ export namespace PullOpen {
 }
 
 export interface KeyState {
-  key: Uint8Array<ArrayBuffer>
-  held: Uint8Array<ArrayBuffer>
+  key?: Uint8Array<ArrayBuffer>
+  held?: Uint8Array<ArrayBuffer>
   items: Uint8Array<ArrayBuffer>[]
-  removed: Uint8Array<ArrayBuffer>
-  mutations: Uint8Array<ArrayBuffer>
-  proved: Uint8Array<ArrayBuffer>
-  hearsay: Uint8Array<ArrayBuffer>
-  checks: Uint8Array<ArrayBuffer>
+  removed?: Uint8Array<ArrayBuffer>
+  mutations?: Uint8Array<ArrayBuffer>
+  proved?: Uint8Array<ArrayBuffer>
+  hearsay?: Uint8Array<ArrayBuffer>
+  checks?: Uint8Array<ArrayBuffer>
 }
 
 export namespace KeyState {
@@ -1923,12 +1920,12 @@ export namespace KeyState {
           w.fork()
         }
 
-        if ((obj.key != null && obj.key.byteLength > 0)) {
+        if (obj.key != null) {
           w.uint32(10)
           w.bytes(obj.key)
         }
 
-        if ((obj.held != null && obj.held.byteLength > 0)) {
+        if (obj.held != null) {
           w.uint32(18)
           w.bytes(obj.held)
         }
@@ -1940,27 +1937,27 @@ export namespace KeyState {
           }
         }
 
-        if ((obj.removed != null && obj.removed.byteLength > 0)) {
+        if (obj.removed != null) {
           w.uint32(34)
           w.bytes(obj.removed)
         }
 
-        if ((obj.mutations != null && obj.mutations.byteLength > 0)) {
+        if (obj.mutations != null) {
           w.uint32(42)
           w.bytes(obj.mutations)
         }
 
-        if ((obj.proved != null && obj.proved.byteLength > 0)) {
+        if (obj.proved != null) {
           w.uint32(50)
           w.bytes(obj.proved)
         }
 
-        if ((obj.hearsay != null && obj.hearsay.byteLength > 0)) {
+        if (obj.hearsay != null) {
           w.uint32(58)
           w.bytes(obj.hearsay)
         }
 
-        if ((obj.checks != null && obj.checks.byteLength > 0)) {
+        if (obj.checks != null) {
           w.uint32(66)
           w.bytes(obj.checks)
         }
@@ -1970,14 +1967,7 @@ export namespace KeyState {
         }
       }, (reader, length, opts = {}) => {
         const obj: any = {
-          key: uint8ArrayAlloc(0),
-          held: uint8ArrayAlloc(0),
-          items: [],
-          removed: uint8ArrayAlloc(0),
-          mutations: uint8ArrayAlloc(0),
-          proved: uint8ArrayAlloc(0),
-          hearsay: uint8ArrayAlloc(0),
-          checks: uint8ArrayAlloc(0)
+          items: []
         }
 
         const end = length == null ? reader.len : reader.pos + length

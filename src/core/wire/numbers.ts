@@ -16,13 +16,17 @@ export function packNumbers(numbers: readonly number[], arena?: Arena): Uint8Arr
 
 /** `undefined` when the bytes are not such a list or hold more than `countMax` numbers. */
 export function unpackNumbers(bytes: Uint8Array, countMax: number): number[] | undefined {
-  const numbers: number[] = []
+  // Each number ends at a byte without the bit that says that it goes on.
+  let count = 0
+  for (const byte of bytes) if (byte < 0x80) count++
+  if (count > countMax) return undefined
+  const numbers = new Array<number>(count)
   let at = 0
   try {
-    while (at < bytes.length) {
+    for (let i = 0; i < count; i++) {
       const number = decodeUint8Array(bytes, at)
-      if (numbers.length === countMax || !Number.isSafeInteger(number)) return undefined
-      numbers.push(number)
+      if (!Number.isSafeInteger(number)) return undefined
+      numbers[i] = number
       at += encodingLength(number)
       // A padded number has a continuation where its shortest form ends.
       if (bytes[at - 1]! >= 0x80) return undefined
