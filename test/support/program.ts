@@ -28,12 +28,13 @@ export function wholeNumbers(least: number): (text: string) => number[] {
   return (text) => text.split(',').map(parse)
 }
 
-/** For `Command.option`; of a list with commas, each one of `known`. */
+/** For `Command.option`; of a list with commas, each one of `known`, in capitals or not. */
 export function namesAmong(known: readonly string[]): (text: string) => string[] {
-  return (text) => {
-    const names = text.split(',').map((name) => name.trim())
-    const unknown = names.find((name) => !known.includes(name))
-    if (unknown === undefined) return names
-    throw new InvalidArgumentError(`There is no ${unknown}; there are ${known.join(', ')}.`)
-  }
+  return (text) =>
+    text.split(',').map((part) => {
+      const wanted = part.trim().toLowerCase()
+      const name = known.find((one) => one.toLowerCase() === wanted)
+      if (name !== undefined) return name
+      throw new InvalidArgumentError(`There is no ${part.trim()}; there are ${known.join(', ')}.`)
+    })
 }
