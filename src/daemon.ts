@@ -277,11 +277,11 @@ class RunningDaemon implements Daemon {
   }
 
   get(key: Uint8Array): EntryView | undefined {
-    return this.#read(toBinary(key))
+    return this.#views.get(this.#driver.read(), toBinary(key), Date.now())
   }
 
   scan(options: ScanOptions): EntryView[] {
-    return [...this.#views.scan(this.#driver.engine.replica, options, Date.now())]
+    return [...this.#views.scan(this.#driver.read(), options, Date.now())]
   }
 
   watch(prefix: Uint8Array, signal: AbortSignal): AsyncIterable<WatchEvent> {

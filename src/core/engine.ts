@@ -212,7 +212,10 @@ export class Engine {
         this.#publish(this.#outbox.due(this.#now.mono))
         return this.#links.tick()
       case 'write':
+        this.#links.turns.client(this.#now.mono)
         return this.#onWrite(event.id, event.mutations)
+      case 'read':
+        return this.#links.turns.client(this.#now.mono)
       case 'committed':
         return this.#onCommitted()
       case 'commitFailed':

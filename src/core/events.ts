@@ -13,6 +13,8 @@ export type CoreEvent =
   /** A timer that the shell set for `Engine.deadline` has fired. */
   | { type: 'tick' }
   | { type: 'write'; id: number; mutations: LocalMutation[] }
+  /** A client reads; it suffices to say so every 100 ms. Changes nothing but who comes first. */
+  | { type: 'read' }
   | { type: 'committed' }
   | { type: 'commitFailed'; message: string }
   | { type: 'linkUp'; peer: string }

@@ -76,12 +76,12 @@ export class Links {
   readonly peers = new Map<string, Peer>()
   readonly rollback: RollbackWatch
   readonly questions: Questions
+  readonly turns: Turns
   readonly #host: LinksHost
   readonly #nonce: Uint8Array
   readonly #nonces = new Nonces()
   readonly #neighbours = new NeighbourWatch(this.peers)
   readonly #catchUp: CatchUp
-  readonly #turns: Turns
   readonly #gaps: GapWatch
   #nextSession = 1
 
@@ -106,7 +106,7 @@ export class Links {
     this.#nonce = host.options.random.bytes(NONCE_BYTES)
     const { repair } = host.options.settings
     const budget = new Budget(repair, host.now().mono)
-    this.#turns = new Turns(budget, repair.sessionsMax, () => this.#answerers())
+    this.turns = new Turns(budget, repair.sessionsMax, () => this.#answerers())
     this.#gaps = new GapWatch(host.replica.context, host.options.settings.repair.gapDelay)
   }
 
@@ -214,7 +214,7 @@ export class Links {
         this.#ask(peer, false)
       }
     }
-    this.#turns.serve(now.mono)
+    if (now.mono >= this.turns.dueAt()) this.turns.serve(now.mono)
     this.questions.tick()
     if (this.#gaps.due(now.mono)) this.#askForGaps(now)
     if (now.mono >= this.#neighbours.tellAt) this.#tellNeighbours()
@@ -231,7 +231,7 @@ export class Links {
 
   deadline(): number {
     const gaps = this.#gaps.deadline(this.#host.now().mono)
-    const others = Math.min(this.questions.deadline(), this.#turns.dueAt())
+    const others = Math.min(this.questions.deadline(), this.turns.dueAt())
     let deadline = Math.min(gaps, this.#neighbours.tellAt, others)
     for (const peer of this.peers.values()) {
       if (peer.hello === undefined) {
@@ -375,7 +375,7 @@ export class Links {
         const now = this.#host.now()
         this.#noteDigest(peer, theirs, now)
         if (comparison.contextsEqual && theirs.complete) completeness.confirm(now.wall, now.mono)
-        return peer.compared(theirs, comparison, now)
+        return peer.compared(theirs, comparison, now, this.#host.options.sizes.fill)
       },
       mayPull: () =>
         !this.#host.storeFailed() &&
@@ -562,11 +562,11 @@ export class Links {
         return peer === undefined ? 0 : this.#send(peer, type, body)
       },
       young: () => this.#host.young.at(this.#host.now().mono),
-      mayPull: () => this.#turns.mayBegin(this.#host.now().mono),
+      mayPull: () => this.turns.mayBegin(this.#host.now().mono),
       complete: () => this.#host.complete(),
       isCatchingUp: () => this.isCatchingUp(),
       keepsHearsay: () => this.keepsHearsay(),
-      serve: () => this.#turns.serve(this.#host.now().mono),
+      serve: () => this.turns.serve(this.#host.now().mono),
       violation: (what) => {
         const peer = peerOf()
         if (peer !== undefined) this.#violation(peer, `a malformed ${what}`)

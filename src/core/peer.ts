@@ -100,6 +100,8 @@ export class Peer {
   #provisional = 0
   #settledDiffers = 0
   #differsSince: number | undefined
+  /** How many dots fewer than this replica it had when the range step was due last. */
+  #behind = Infinity
   #rangesAt = -Infinity
 
   constructor(id: string, answerer: Answerer, times: PeerTimes) {
@@ -110,8 +112,8 @@ export class Peer {
     this.#linkedAt = times.linkedAt
   }
 
-  /** Takes note of a comparison and says what it calls for. */
-  compared(theirs: Digest, comparison: Comparison, now: Now): Plan {
+  /** Takes note of a comparison and says what it calls for; `fill` is that of the sizes. */
+  compared(theirs: Digest, comparison: Comparison, now: Now, fill: number): Plan {
     const { contextsEqual, fingerprintsEqual, settledEqual } = comparison
     const agreed = contextsEqual && fingerprintsEqual
     this.lastDigest = { at: now.wall, agreed }
@@ -131,7 +133,19 @@ export class Peer {
       // With equal contexts nothing is under way that could explain a difference anywhere.
       this.#settledDiffers = contextsEqual || !settledEqual ? this.#settledDiffers + 1 : 0
     }
-    return { pull: !contextsEqual, ranges: this.#ranges(contextsEqual, now) }
+    const ranges = this.#ranges(contextsEqual, now)
+    if (ranges === 'none' || !this.#isFilling(comparison.behind, fill)) {
+      return { pull: !contextsEqual, ranges }
+    }
+    this.#rangesAt = now.mono
+    return { pull: true, ranges: 'none' }
+  }
+
+  /** This cannot go on for ever: it holds at most once, and once for every `fill` dots that the peer lacked at first. */
+  #isFilling(behind: number, fill: number): boolean {
+    const before = this.#behind
+    this.#behind = behind
+    return behind >= fill && before - behind >= fill
   }
 
   #ranges(contextsEqual: boolean, now: Now): Plan['ranges'] {

@@ -22,6 +22,8 @@ const REOPEN_MIN_MS = 250
 const REOPEN_MAX_MS = 30_000
 const STORE_REOPENED = 'the store was opened anew'
 const REOPENED_MEANWHILE = 'the store was opened anew meanwhile: try again'
+/** The core wants to hear of reads so often. */
+const READ_TOLD_MS = 100
 /** Node's timers take at most 31 bits of milliseconds. */
 const TIMER_MAX_MS = 60_000
 
@@ -164,6 +166,7 @@ export class CoreDriver {
   #nextId = 1
   #timer: NodeJS.Timeout | undefined
   #timerAt = Infinity
+  #readToldAt = -Infinity
   #stopped = false
   /** Monotonic time at which the commit under way was handed to the store. */
   #commitSince: number | undefined
@@ -195,6 +198,16 @@ export class CoreDriver {
     return this.#commitSince === undefined
       ? undefined
       : Math.round(performance.now() - this.#commitSince)
+  }
+
+  /** A client reads the map. */
+  read(): Replica {
+    const mono = performance.now()
+    if (mono >= this.#readToldAt + READ_TOLD_MS) {
+      this.#readToldAt = mono
+      this.handle({ type: 'read' })
+    }
+    return this.#engine.replica
   }
 
   write(mutations: LocalMutation[]): Promise<LocalResult[]> {

@@ -19,8 +19,19 @@ const digest: Digest = {
   clock: NOW.wall,
   complete: true,
 }
-const equal: Comparison = { contextsEqual: true, fingerprintsEqual: true, settledEqual: true }
-const underWay: Comparison = { contextsEqual: false, fingerprintsEqual: false, settledEqual: true }
+const equal: Comparison = {
+  contextsEqual: true,
+  behind: 0,
+  fingerprintsEqual: true,
+  settledEqual: true,
+}
+const underWay: Comparison = {
+  contextsEqual: false,
+  behind: 0,
+  fingerprintsEqual: false,
+  settledEqual: true,
+}
+const FILL = 100
 
 const hash = (bytes: Uint8Array): Uint8Array => createHash('md5').update(bytes).digest()
 
@@ -33,7 +44,7 @@ describe('core: a peer', () => {
     const peer = newPeer()
     const waits = [equal, underWay, underWay, underWay, underWay, underWay, equal, underWay].map(
       (comparison) => {
-        peer.compared(digest, comparison, NOW)
+        peer.compared(digest, comparison, NOW, FILL)
         return peer.nextIn(INTERVAL_MS)
       },
     )
@@ -42,21 +53,21 @@ describe('core: a peer', () => {
 
   it('is compared soon while it is not complete', () => {
     const peer = newPeer()
-    peer.compared({ ...digest, complete: false }, equal, NOW)
+    peer.compared({ ...digest, complete: false }, equal, NOW, FILL)
     assert.equal(peer.nextIn(INTERVAL_MS), 1_000)
   })
 
   it('is compared soon as long as settled items differ', () => {
     const peer = newPeer()
     for (let i = 0; i < 5; i++) {
-      peer.compared(digest, { ...underWay, settledEqual: false }, NOW)
+      peer.compared(digest, { ...underWay, settledEqual: false }, NOW, FILL)
       assert.equal(peer.nextIn(INTERVAL_MS), 1_000)
     }
   })
 
   it('is never compared later than the usual interval', () => {
     const peer = newPeer()
-    peer.compared(digest, underWay, NOW)
+    peer.compared(digest, underWay, NOW, FILL)
     assert.equal(peer.nextIn(300), 300)
   })
 
@@ -95,13 +106,35 @@ describe('core: a peer', () => {
     const peer = newPeer()
     const compare = (mono: number): string => {
       const comparison = { ...underWay, settledEqual: false }
-      return peer.compared(digest, comparison, { ...NOW, mono }).ranges
+      return peer.compared(digest, comparison, { ...NOW, mono }, FILL).ranges
     }
     assert.deepEqual([compare(0), compare(0), compare(0)], ['none', 'settled', 'settled'])
     peer.rangesBegin(0)
     assert.equal(compare(0), 'none')
     assert.equal(compare(2_999), 'none')
     assert.equal(compare(3_000), 'settled')
+  })
+
+  it('is left in peace while it fills, and looked through when it comes no nearer', () => {
+    const peer = newPeer()
+    let mono = 0
+    const rangesWhen = (behind: number): string => {
+      const comparison = { ...underWay, settledEqual: false, behind }
+      mono += 3_000
+      const { ranges } = peer.compared(digest, comparison, { ...NOW, mono }, FILL)
+      if (ranges !== 'none') peer.rangesBegin(mono)
+      return ranges
+    }
+    rangesWhen(10 * FILL)
+    assert.deepEqual(
+      [9, 8, 2, 1].map((fills) => rangesWhen(fills * FILL)),
+      ['none', 'none', 'none', 'none'],
+    )
+    assert.equal(rangesWhen(FILL - 1), 'settled')
+    assert.equal(rangesWhen(5 * FILL), 'settled')
+    assert.equal(rangesWhen(4.5 * FILL), 'settled')
+    assert.equal(rangesWhen(3 * FILL), 'none')
+    assert.equal(rangesWhen(3 * FILL), 'settled')
   })
 
   it('has not given all while it has told of a part of its context', () => {
@@ -120,7 +153,7 @@ describe('core: a peer', () => {
   it('with an equal context leaves nothing missing', () => {
     const peer = newPeer()
     peer.lacked(new Map([['a'.repeat(16), [3, 7]]]), new Context(hash), { mono: 0 })
-    peer.compared(digest, equal, NOW)
+    peer.compared(digest, equal, NOW, FILL)
     assert.equal(peer.dotsBehind(new Context(hash)), 0)
   })
 })

@@ -48,6 +48,20 @@ describe('core: turns of those that pull', () => {
     assert.equal(turns.dueAt(), 5)
   })
 
+  it('the rest waits for a moment while clients read or write here, and no longer when they are gone', () => {
+    const turns = new Turns(budgetOf(1e9), SESSIONS_MAX, () => [newAnswerer('a', [])])
+    const pauseAt = (mono: number): number => {
+      turns.serve(mono)
+      return turns.dueAt() - mono
+    }
+    turns.client(1_000)
+    assert.ok(pauseAt(1_001) > 0)
+    assert.ok(pauseAt(1_100) > 0)
+    assert.equal(pauseAt(2_000), 0)
+    turns.client(2_001)
+    assert.ok(turns.dueAt() > 2_000)
+  })
+
   it('nothing is due when nobody waits', () => {
     const served: string[] = []
     const answerers = [newAnswerer('a', served, 2)]

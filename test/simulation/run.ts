@@ -247,6 +247,7 @@ export class Run {
 
   #read(id: number, node: SimNode, key: number): void {
     if (!node.awake) return
+    this.fleet.dispatch(node, { type: 'read' })
     const siblings = node.live.replica.siblings(keyOf(key))
     const dots = siblings.map(({ actor, counter }) => ({ actor, counter }))
     this.#tokens.set(id, dots)

@@ -141,6 +141,7 @@ const EVENT_CODES: Record<CoreEvent['type'], number> = {
   await: 13,
   fresh: 14,
   fleetConverged: 15,
+  read: 16,
 }
 
 export class Fleet implements NetworkHost, GossipHost {

@@ -3,7 +3,7 @@ import { SIZES } from '../../src/core/repair/sizes.ts'
 import type { RepairSizes } from '../../src/core/repair/sizes.ts'
 import type { Seeded } from './seeded.ts'
 
-const SMALL: Record<Exclude<keyof RepairSizes, 'compared'>, readonly number[]> = {
+const SMALL: Record<Exclude<keyof RepairSizes, 'compared' | 'fill'>, readonly number[]> = {
   chunkBytes: [1, 100, 1_000],
   chunkRanges: [1, 2],
   actorsInline: [0, 1, 2],
@@ -19,6 +19,9 @@ const SMALL: Record<Exclude<keyof RepairSizes, 'compared'>, readonly number[]> =
  */
 const COMPARED_TIMES = [4, 8]
 
+/** Dots: some worlds make a hundred. */
+const FILL = 8
+
 /** Each is that of a daemon or a small one. */
 export function drawSizes(random: Seeded): RepairSizes {
   const sizes = { ...SIZES }
@@ -26,5 +29,6 @@ export function drawSizes(random: Seeded): RepairSizes {
     if (random.chance(0.5)) sizes[name as keyof typeof SMALL] = random.pick(values)
   }
   if (random.chance(0.5)) sizes.compared = random.pick(COMPARED_TIMES) * sizes.listed
+  if (sizes.listed < SIZES.listed) sizes.fill = FILL
   return sizes
 }

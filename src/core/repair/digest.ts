@@ -117,14 +117,17 @@ export function decodeDigest(wire: WireDigest): Digest | undefined {
 
 export interface Comparison {
   contextsEqual: boolean
+  /** How many dots fewer the peer has. */
+  behind: number
   fingerprintsEqual: boolean
   settledEqual: boolean
 }
 
-export function compareDigests(a: Digest, b: Digest): Comparison {
+export function compareDigests(theirs: Digest, mine: Digest): Comparison {
   return {
-    contextsEqual: a.contextHash === b.contextHash && a.dots === b.dots,
-    fingerprintsEqual: a.fingerprint === b.fingerprint && a.items === b.items,
-    settledEqual: a.settled === b.settled,
+    contextsEqual: theirs.contextHash === mine.contextHash && theirs.dots === mine.dots,
+    behind: mine.dots - theirs.dots,
+    fingerprintsEqual: theirs.fingerprint === mine.fingerprint && theirs.items === mine.items,
+    settledEqual: theirs.settled === mine.settled,
   }
 }

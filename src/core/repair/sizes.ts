@@ -18,6 +18,11 @@ export interface RepairSizes {
    * range, as one that has only begun to fill, this replica may have a million items of it.
    */
   compared: number
+  /**
+   * A peer that lacks so many dots, and has got as many since the range step was due last, is filling: it is left in peace. The
+   * step would find what is on its way to it, and compare all of that in vain.
+   */
+  fill: number
   /** Keys, and dots, that one `resolve` asks for. */
   candidates: number
   /** An answer to `resolve` stops after the key that takes it past this many bytes. */
@@ -33,6 +38,7 @@ export const SIZES: RepairSizes = {
   listed: 24,
   // Some milliseconds.
   compared: 8192,
+  fill: 4096,
   candidates: 512,
   resolvedBytes: 256 * 1024,
 }

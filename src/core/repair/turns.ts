@@ -4,7 +4,8 @@
  *
  * A call sends one chunk. A pull has its first one at once, the others come in ticks of the engine, not when the asker grants room:
  * it grants room for many chunks together, whenever it has committed a batch, and whoever reads or writes here would wait until
- * all of them are built and sealed.
+ * all of them are built and sealed. While somebody does, the next chunk also waits for a moment: an answer takes several turns of
+ * the event loop, and would else wait for a chunk at each of them.
  */
 import type { Answerer } from './answerer.ts'
 import type { Budget } from './budget.ts'
@@ -16,11 +17,19 @@ import type { Budget } from './budget.ts'
  */
 const OVERDRAWN_PULLS_MAX = 2
 
+/** From one chunk to the next while clients are there, milliseconds: about as long as one chunk takes, and an answer. */
+const PAUSE_MS = 3
+/** Clients that came so lately are taken to come again, milliseconds. */
+const CLIENTS_STAY_MS = 250
+
 export class Turns {
   readonly #budget: Budget
   readonly #sessionsMax: number
   readonly #answerers: () => Iterable<Answerer>
   #served = 0
+  /** Monotonic times of the latest chunk and of the latest client. */
+  #servedAt = -Infinity
+  #clientAt = -Infinity
 
   constructor(budget: Budget, sessionsMax: number, answerers: () => Iterable<Answerer>) {
     this.#budget = budget
@@ -35,17 +44,25 @@ export class Turns {
     return pulls < this.#sessionsMax && (pulls < OVERDRAWN_PULLS_MAX || this.#budget.has(mono))
   }
 
+  /** A client of this daemon reads or writes. */
+  client(mono: number): void {
+    this.#clientAt = mono
+  }
+
   /** Sends the next chunk, if somebody waits for one and the budget has something left. */
   serve(mono: number): void {
     const next = this.#budget.has(mono) ? this.#next() : undefined
     if (next === undefined) return
     next.servedAs = ++this.#served
+    this.#servedAt = mono
     this.#budget.spend(next.sendChunk())
   }
 
   /** Monotonic time at which somebody can be served; infinite while nobody waits. */
   dueAt(): number {
-    return this.#next() === undefined ? Infinity : this.#budget.readyAt()
+    if (this.#next() === undefined) return Infinity
+    const hasClients = this.#servedAt < this.#clientAt + CLIENTS_STAY_MS
+    return Math.max(this.#budget.readyAt(), hasClients ? this.#servedAt + PAUSE_MS : -Infinity)
   }
 
   #next(): Answerer | undefined {
