@@ -43,4 +43,23 @@ describe('the driver of the core', () => {
     await driver.stop()
     assert.equal(published, 1)
   })
+
+  it('tells the core that a client reads, and not of every read', async () => {
+    const driver = await start(() => undefined)
+    const { engine } = driver
+    const told: string[] = []
+    const handle = engine.handle.bind(engine)
+    engine.handle = (event, now) => {
+      told.push(event.type)
+      return handle(event, now)
+    }
+    const reads = (): number => told.filter((type) => type === 'read').length
+    for (let i = 0; i < 1_000; i++) driver.read()
+    const first = reads()
+    assert.ok(first > 0 && first < 1_000, `${first} of 1,000 reads`)
+    await until('it is told again', () => {
+      driver.read()
+      return reads() > first
+    })
+  })
 })
