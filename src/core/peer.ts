@@ -95,6 +95,8 @@ export class Peer {
   #lackedFirst: { missing: ReadonlyMap<ActorId, Intervals>; at: number } | undefined
   /** What it told last was a part of its context: a session that takes several pulls is told of one part after the other. */
   #toldPart = false
+  /** Monotonic time of the first comparison that showed that the contexts differ, and after which it has not told of its own. */
+  #untoldSince: number | undefined
   #gaveAll = false
   /** Comparisons in a row that will be told otherwise soon. */
   #provisional = 0
@@ -123,7 +125,10 @@ export class Peer {
     if (contextsEqual) {
       this.#lacked = new Map()
       this.#toldPart = false
+      this.#untoldSince = undefined
       this.#lackedFirst = undefined
+    } else {
+      this.#untoldSince ??= now.mono
     }
     if (fingerprintsEqual) {
       this.#differsSince = undefined
@@ -174,6 +179,7 @@ export class Peer {
     this.#lacked = missing
     this.#lackedAt = mono
     this.#toldPart = isPart
+    this.#untoldSince = undefined
   }
 
   /** The session that begins now is for whoever waits for a proof; whether anybody does. */
@@ -213,7 +219,9 @@ export class Peer {
 
   #aheadSince(context: Context): number | undefined {
     if (this.#lacked === undefined) return this.#linkedAt
-    return this.behindSince(context) ?? (this.#toldPart ? this.#lackedAt : undefined)
+    const toldPartAt = this.#toldPart ? this.#lackedAt : undefined
+    // Most pulls are put off while another peer is pulled from: what this one has, it tells when its turn comes.
+    return this.behindSince(context) ?? toldPartAt ?? this.#untoldSince
   }
 
   /** Whether all that the peer had at some comparison of this link has come. */
@@ -221,9 +229,10 @@ export class Peer {
     return (this.#gaveAll ||= !this.#toldPart && this.dotsBehind(context) === 0)
   }
 
-  /** Whether it told of something that has not come, or of a part of what it has. */
+  /** Whether it told of something that has not come, or of a part of what it has, or has not told what it has. */
   hasMore(context: Context): boolean {
-    return this.#toldPart || (this.dotsBehind(context) ?? 0) > 0
+    const isUntold = this.#toldPart || this.#untoldSince !== undefined
+    return isUntold || (this.dotsBehind(context) ?? 0) > 0
   }
 
   /** How long to wait for the next comparison when the usual time between two is `interval`. */

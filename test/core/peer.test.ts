@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 
 import { Context } from '../../src/core/context.ts'
-import { Peer } from '../../src/core/peer.ts'
+import { LASTING_MS, Peer } from '../../src/core/peer.ts'
 import type { Answerer } from '../../src/core/repair/answerer.ts'
 import type { Comparison, Digest } from '../../src/core/repair/digest.ts'
 
@@ -148,6 +148,21 @@ describe('core: a peer', () => {
     assert.equal(peer.hasGivenAll(context), false)
     context.addRange(actor, 8, 9)
     assert.equal(peer.hasGivenAll(context), true)
+  })
+
+  it('may have something once it is known to differ, until it tells, and for so long as that is waited for', () => {
+    const peer = newPeer()
+    const context = new Context(hash)
+    peer.compared(digest, equal, { ...NOW, mono: 0 }, FILL)
+    assert.equal(peer.isAhead(context, 0), false)
+    peer.compared(digest, underWay, { ...NOW, mono: 10 }, FILL)
+    peer.compared(digest, underWay, { ...NOW, mono: 5_000 }, FILL)
+    assert.equal(peer.isAhead(context, 5_000), true)
+    assert.equal(peer.hasMore(context), true)
+    assert.equal(peer.isAhead(context, 10 + LASTING_MS + 1), false)
+    peer.lacked(new Map(), context, { mono: 6_000 })
+    assert.equal(peer.isAhead(context, 6_000), false)
+    assert.equal(peer.hasMore(context), false)
   })
 
   it('with an equal context leaves nothing missing', () => {

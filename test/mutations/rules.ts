@@ -99,6 +99,14 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     from: 611_740,
   },
   {
+    name: 'R5 untold',
+    what: 'a peer that has something and has not said what, since its turn has not come, is taken to have nothing',
+    file: 'peer.js',
+    find: `?? toldPartAt ?? this.#untoldSince`,
+    replace: `?? toldPartAt`,
+    from: 24_044_960,
+  },
+  {
     name: 'R5 asks',
     what: 'a pull removes what nothing shows to be removed but a context',
     file: 'repair/session.js',

@@ -519,6 +519,35 @@ const FOUND: [title: string, found: Scenario][] = [
       ],
     ),
   ],
+  [
+    'who has not heard what a peer has, since another was pulled from, is not sure that nothing took the place of what it hears is dead (R5)',
+    scenario(
+      24044968,
+      {
+        nodes: 8,
+        endMs: 30_000,
+        workload: 'large siblings',
+        faults: { linkDelay: [1, 20], gossipDelay: [1, 100], commitTime: [0, 2] },
+        repair: { interval: 1_000, bytesPerSecond: 20_000, removalHold: 30_000 },
+        sizes: { chunkBytes: 100, chunkRanges: 2, actorsPerPull: 2, compared: 96, candidates: 2 },
+      },
+      [
+        [0, 12, write(1, put(1, 40))],
+        [1, 38, write(3, blind(1, 33_000))],
+        [2, 45, write(6, blind(2, 0), remove(1))],
+        [5, 98, write(3, put(1, 70_000))],
+        [7, 98, write(0, blind(2, 40))],
+        [8, 99, write(2, blind(3, 70_000), put(2, 15_000), remove(2), put(1, 33_000))],
+        [9, 124, write(7, put(1, 30))],
+        [14, 299, write(2, put(3, 4))],
+        [18, 404, write(6, put(3, 33_000))],
+        [22, 625, write(3, put(3, 33_000))],
+        [23, 705, write(0, put(2, 33_000, 21))],
+        [24, 744, write(5, put(1, 70_000))],
+        [29, 1_065, write(4, put(2, 4))],
+      ],
+    ),
+  ],
 ]
 
 describe('found by the simulator', function () {
