@@ -139,11 +139,9 @@ export class Peer {
       this.#settledDiffers = contextsEqual || !settledEqual ? this.#settledDiffers + 1 : 0
     }
     const ranges = this.#ranges(contextsEqual, now)
-    if (ranges === 'none' || !this.#isFilling(comparison.behind, fill)) {
-      return { pull: !contextsEqual, ranges }
-    }
-    this.#rangesAt = now.mono
-    return { pull: true, ranges: 'none' }
+    const isPutOff = ranges !== 'none' && this.#isFilling(comparison.behind, fill)
+    if (isPutOff) this.#rangesAt = now.mono
+    return { pull: !contextsEqual, ranges: isPutOff ? 'none' : ranges }
   }
 
   /** This cannot go on for ever: it holds at most once, and once for every `fill` dots that the peer lacked at first. */

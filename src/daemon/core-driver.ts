@@ -200,7 +200,7 @@ export class CoreDriver {
       : Math.round(performance.now() - this.#commitSince)
   }
 
-  /** A client reads the map. */
+  /** The map as it is, for a client that reads it. */
   read(): Replica {
     const mono = performance.now()
     if (mono >= this.#readToldAt + READ_TOLD_MS) {

@@ -200,7 +200,7 @@ function those<T, U extends T>(all: readonly T[], is: (one: T) => one is U): rea
 /** Those of the items of which the dot is not among `dots`. */
 function without(items: readonly Item[], dots: readonly Dot[]): Item[] {
   const [only] = dots
-  // Nearly always there is one: a set for each key would be most of the garbage that a newcomer makes.
+  // Nearly always there is one, and a newcomer asks of every key.
   if (dots.length === 1) return items.filter((item) => compareDots(item, only!) !== 0)
   const texts = new Set(dots.map(dotText))
   return items.filter((item) => !texts.has(dotText(item)))
