@@ -5,12 +5,23 @@ export function latin1Of(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }
 
+const POOL_BYTES = 8192
+
+let pool = Buffer.allocUnsafeSlow(POOL_BYTES)
+let poolUsed = 0
+
 /**
- * The way back. Small arrays share Node's pool of buffers, where room costs a tenth of what an array of its own does; so one
- * that is kept for long should be copied.
+ * The way back. Small arrays share a pool, where room costs a tenth of what an array of its own does; so one that is kept for
+ * long should be copied. Not Node's pool, which gives a view of itself for each, of which this could only make another.
  */
 export function bytesOfLatin1(text: string): Uint8Array<ArrayBuffer> {
-  const pooled = Buffer.allocUnsafe(text.length)
-  pooled.write(text, 'latin1')
-  return new Uint8Array(pooled.buffer, pooled.byteOffset, text.length)
+  const { length } = text
+  if (poolUsed + length > POOL_BYTES) {
+    pool = Buffer.allocUnsafeSlow(Math.max(length, POOL_BYTES))
+    poolUsed = 0
+  }
+  pool.write(text, poolUsed, 'latin1')
+  const bytes = new Uint8Array(pool.buffer, poolUsed, length)
+  poolUsed += length
+  return bytes
 }

@@ -83,13 +83,18 @@ export class Cursor<T> implements IterableIterator<T> {
   }
 
   next(): IteratorResult<T, undefined> {
+    const value = this.take()
+    return value === undefined ? { done: true, value: undefined } : { done: false, value }
+  }
+
+  /** The next item without a result around it, for where that shows; `undefined` at the end. */
+  take(): T | undefined {
     let leaf = this.#leaf
     if (leaf !== undefined && this.#at >= leaf.length) {
       leaf = this.#leaf = leaf.next
       this.#at = 0
     }
-    if (leaf === undefined) return { done: true, value: undefined }
-    return { done: false, value: leaf.slots[this.#at++]! }
+    return leaf?.slots[this.#at++]
   }
 
   [Symbol.iterator](): this {

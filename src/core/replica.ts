@@ -111,14 +111,11 @@ export class Replica {
   /** Every held item of a key, the winner first. */
   siblings(key: string): Item[] {
     const cursor = this.#byKey.from((entry) => (entry.key < key ? -1 : 1))
-    const first = cursor.next().value
+    const first = cursor.take()
     if (first?.key !== key) return []
     // Nearly always the only one, and this is asked for every key of a pull: an array that grows takes room for seventeen.
     const items = [first]
-    for (const item of cursor) {
-      if (item.key !== key) break
-      items.push(item)
-    }
+    for (let item = cursor.take(); item?.key === key; item = cursor.take()) items.push(item)
     return items.length > 1 ? items.sort(winnerFirst) : items
   }
 

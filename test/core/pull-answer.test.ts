@@ -5,6 +5,7 @@ import type { Intervals } from '../../src/core/intervals.ts'
 import { dotText, makeRegister } from '../../src/core/item.ts'
 import type { Dot, Item } from '../../src/core/item.ts'
 import { decodeKeyState } from '../../src/core/repair/key-state.ts'
+import { decodeLoneItems } from '../../src/core/repair/lone-items.ts'
 import { PullAnswer } from '../../src/core/repair/pull-answer.ts'
 import { RemovedSince } from '../../src/core/repair/removed-since.ts'
 import { SIZES } from '../../src/core/repair/sizes.ts'
@@ -70,7 +71,8 @@ function dotsOf(chunk: Chunk): { told: string[]; carried: Set<string> } {
   for (const { actor, from, to } of decodeRanges(chunk.ranges, actors)!) {
     for (let counter = from; counter <= to; counter++) told.push(dotText({ actor, counter }))
   }
-  const states = chunk.keys.map((state) => decodeKeyState(state, actors, hash)!)
+  const lone = decodeLoneItems(chunk, actors, hash)!
+  const states = [...lone, ...chunk.keys.map((state) => decodeKeyState(state, actors, hash)!)]
   return { told, carried: new Set(states.flatMap(({ items }) => items.map(dotText))) }
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { RawRecord } from '../../src/core/records.ts'
 import { decodeLink } from '../../src/core/wire/link.ts'
+import type { LinkMessage } from '../../src/core/wire/link.ts'
 import type { LocalMutation } from '../../src/core/writes.ts'
 import { binary, Fleet, summaryOf } from '../support/fleet.ts'
 import type { SimNode } from '../support/fleet.ts'
@@ -64,15 +65,12 @@ function repairCost(fleet: Fleet): Cost {
       if (event.type !== 'message') return
       const message = decodeLink(event.bytes)
       if (typeof message === 'string') assert.fail(message)
-      const { type, body } = message
+      const { type } = message
       if (type === 'hello' || type === 'neighbours') return
       cost.messages.push(`${event.peer} ${type}`)
       cost.sizes.push(event.bytes.length)
       cost.bytes += event.bytes.length
-      if (!('keys' in body)) return
-      for (const key of body.keys) {
-        if ('items' in key) for (const item of key.items) cost.payloadBytes += item.length
-      }
+      for (const item of itemsOf(message)) cost.payloadBytes += item.length
       assert.ok(node.engine)
     },
   })
@@ -84,6 +82,12 @@ function repairCost(fleet: Fleet): Cost {
   // What is still under way belongs to it, and the next comparison does not.
   fleet.pass(200)
   return cost
+}
+
+function itemsOf(message: LinkMessage): Uint8Array[] {
+  if (message.type === 'resolved') return message.body.keys.flatMap(({ items }) => items)
+  if (message.type !== 'chunk') return []
+  return [message.body, ...message.body.keys].flatMap(({ items }) => items)
 }
 
 function countOf(cost: Cost, message: string): number {

@@ -5,6 +5,8 @@
 import { createHash } from 'node:crypto'
 import { Change } from '../../src/core/change.ts'
 import { applyKeyState, decodeKeyState } from '../../src/core/repair/key-state.ts'
+import type { KeyStateJudge } from '../../src/core/repair/key-state.ts'
+import { decodeLoneItems } from '../../src/core/repair/lone-items.ts'
 import { Answerer } from '../../src/core/repair/answerer.ts'
 import { compareDigests, decodeDigest, makeDigest } from '../../src/core/repair/digest.ts'
 import { PullAsk } from '../../src/core/repair/pull-ask.ts'
@@ -49,6 +51,9 @@ const MONO = 1000
 const TOKEN_SEAL_BYTES = 5
 
 const LINE_BYTES_MAX = 64
+
+/** Removes whatever it is told to. */
+const BELIEVER: KeyStateJudge = { isDead: () => true, mayGo: () => 'heard', catchingUp: false }
 
 /** Of the name of a tour. */
 const TOUR_BYTES = 8
@@ -170,8 +175,11 @@ class LinkUse {
   #chunk(wire: Extract<LinkMessage, { type: 'chunk' }>['body']): boolean {
     const actors = decodeActors(wire.actors)
     const ranges = actors && decodeRanges(wire.ranges, actors)
-    if (ranges === undefined || !this.#keyStates(wire.actors, wire.keys)) return false
+    const lone = actors && decodeLoneItems(wire, actors, hash)
+    if (ranges === undefined || lone === undefined) return false
+    if (!this.#keyStates(wire.actors, wire.keys)) return false
     const change = new Change(this.#replica)
+    for (const state of lone) applyKeyState(change, state, BELIEVER)
     for (const { actor, from, to } of ranges) change.see(actor, from, to)
     return true
   }
@@ -183,11 +191,7 @@ class LinkUse {
     for (const key of keys) {
       const state = decodeKeyState(key, actors, hash)
       if (state === undefined) return false
-      applyKeyState(change, state, {
-        isDead: () => true,
-        mayGo: () => 'heard',
-        catchingUp: false,
-      })
+      applyKeyState(change, state, BELIEVER)
     }
     return true
   }

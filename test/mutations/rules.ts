@@ -304,8 +304,17 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     name: 'R16 behind',
     what: 'a message with an item in it that does not decode is refused as a whole',
     file: 'repair/key-state.js',
-    find: `return wire.items.length > 0 ? refusedWhole(held, wire) : undefined;`,
+    find: `return wire.items.length > 0 ? refusedWhole(held, wire.items.length) : undefined;`,
     replace: `return undefined;`,
+    also: [
+      {
+        file: 'repair/lone-items.js',
+        find: `return items.map(`,
+        replace: `if (items.some((bytes, index) => !decodeChecked(bytes, checks, index, hash)))
+        return undefined;
+    return items.map(`,
+      },
+    ],
   },
   {
     name: 'R16 pulls',

@@ -74,7 +74,8 @@ function changeItems(
   const message = decodeLink(bytes)
   if (typeof message === 'string') return undefined
   if (message.type !== 'chunk' && message.type !== 'resolved') return undefined
-  const keys = message.body.keys.filter(({ items }) => items.length > 0)
+  const lists = message.type === 'chunk' ? [message.body, ...message.body.keys] : message.body.keys
+  const keys = lists.filter(({ items }) => items.length > 0)
   if (keys.length === 0) return undefined
   change(keys)
   return message.type === 'chunk'

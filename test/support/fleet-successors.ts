@@ -53,7 +53,9 @@ export function heldAsTold(bytes: Uint8Array): Dot[][] {
   if (typeof message === 'string') return []
   if (message.type !== 'chunk' && message.type !== 'resolved') return []
   const actors = decodeActors(message.body.actors) ?? []
-  return message.body.keys.map(({ held }) => decodeDots(held, actors) ?? [])
+  const lone = message.type === 'chunk' ? (decodeDots(message.body.held, actors) ?? []) : []
+  const others = message.body.keys.map(({ held }) => decodeDots(held, actors) ?? [])
+  return [...lone.map((dot) => [dot]), ...others]
 }
 
 /**

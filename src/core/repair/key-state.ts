@@ -42,13 +42,13 @@ export interface Proof {
 
 export interface KeyState {
   key: string
-  held: Dot[]
+  held: readonly Dot[]
   items: readonly Item[]
   /** Dots of the asker that the answerer says are removed; only in answers to `resolve`. */
-  removed: Dot[]
-  proofs: Proof[]
+  removed: readonly Dot[]
+  proofs: readonly Proof[]
   /** Dots of the asker that are dead at the answerer by a peer's word alone; it does not vouch for those not in `removed`. */
-  hearsay: Dot[]
+  hearsay: readonly Dot[]
   /** Items that did not decode or break a bound. */
   itemsRefused: number
 }
@@ -62,11 +62,13 @@ export interface KeyStateParts {
   hearsay?: readonly Dot[]
 }
 
-const CHECK_BYTES = 4
+export const CHECK_BYTES = 4
+/** One for all, of what nearly every key has none. */
+export const NONE: readonly never[] = []
 
 /** What is empty is left out. */
 export function encodeKeyState(parts: KeyStateParts, table: ActorTable): WireKeyState {
-  const { held, items, removed = [], proofs = [], hearsay = [] } = parts
+  const { held, items, removed = NONE, proofs = NONE, hearsay = NONE } = parts
   const wire: WireKeyState = {
     items: items.map((item) => item.envelope as Uint8Array<ArrayBuffer>),
   }
@@ -82,15 +84,19 @@ export function encodeKeyState(parts: KeyStateParts, table: ActorTable): WireKey
   return wire
 }
 
-function checksOf(items: readonly Item[], arena: Arena): Uint8Array<ArrayBuffer> {
+export function checksOf(items: readonly Item[], arena: Arena): Uint8Array<ArrayBuffer> {
   const checks = arena.take(CHECK_BYTES * items.length)
-  items.forEach((item, i) => setLane(checks, CHECK_BYTES * i, item.lane0))
+  let at = 0
+  for (const item of items) {
+    setLane(checks, at, item.lane0)
+    at += CHECK_BYTES
+  }
   return checks
 }
 
 /** Bytes that a key adds to a message, at most, actors of the table aside. */
 export function keyStateBytes(parts: KeyStateParts): number {
-  const { held, removed = [], proofs = [], hearsay = [] } = parts
+  const { held, removed = NONE, proofs = NONE, hearsay = NONE } = parts
   const dots = held.length + removed.length + 2 * proofs.length + hearsay.length
   let bytes = 24 + parts.key.length + 9 * dots
   for (const item of parts.items) bytes += item.envelopeBytes + 6 + CHECK_BYTES
@@ -110,19 +116,30 @@ export function decodeKeyState(
   if (held === undefined || removed === undefined) return undefined
   if (proofs === undefined || hearsay === undefined) return undefined
   const named = wire.key !== undefined && wire.key.length > 0 ? wire.key : undefined
-  if (named !== undefined && named.length > KEY_BYTES_MAX) return refusedWhole(held, wire)
+  if (named !== undefined && named.length > KEY_BYTES_MAX)
+    return refusedWhole(held, wire.items.length)
   const checks = wire.checks !== undefined && wire.checks.length > 0 ? wire.checks : undefined
   if (checks !== undefined && checks.length !== CHECK_BYTES * wire.items.length) return undefined
-  const decoded = wire.items.map((bytes, index) => {
-    const item = decodeItem(bytes, hash)
-    const isWhole = checks === undefined || item?.lane0 === lane(checks, CHECK_BYTES * index)
-    return isWhole ? item : undefined
-  })
+  const decoded = wire.items.map((bytes, index) => decodeChecked(bytes, checks, index, hash))
   const key = named === undefined ? decoded.find(Boolean)?.key : toBinary(named)
-  if (key === undefined) return wire.items.length > 0 ? refusedWhole(held, wire) : undefined
+  if (key === undefined) {
+    return wire.items.length > 0 ? refusedWhole(held, wire.items.length) : undefined
+  }
   const items = those(decoded, (item): item is Item => item?.key === key)
   const itemsRefused = decoded.length - items.length
   return { key, held, items, removed, proofs, hearsay, itemsRefused }
+}
+
+/** `undefined` when it does not decode, or is not what its sender took or made. */
+export function decodeChecked(
+  bytes: Uint8Array,
+  checks: Uint8Array | undefined,
+  index: number,
+  hash: Hash,
+): Item | undefined {
+  const item = decodeItem(bytes, hash)
+  const isWhole = checks === undefined || item?.lane0 === lane(checks, CHECK_BYTES * index)
+  return isWhole ? item : undefined
 }
 
 function decodeProofs(wire: WireKeyState, actors: readonly ActorId[]): Proof[] | undefined {
@@ -133,16 +150,8 @@ function decodeProofs(wire: WireKeyState, actors: readonly ActorId[]): Proof[] |
 }
 
 /** The name of the key is bad, or every item that would have told it: nothing is done, and its dots stay uncovered. */
-function refusedWhole(held: Dot[], wire: WireKeyState): KeyState {
-  return {
-    key: '',
-    held,
-    items: [],
-    removed: [],
-    proofs: [],
-    hearsay: [],
-    itemsRefused: wire.items.length,
-  }
+export function refusedWhole(held: readonly Dot[], itemsRefused: number): KeyState {
+  return { key: '', held, items: [], removed: [], proofs: [], hearsay: [], itemsRefused }
 }
 
 export type BareVerdict = 'ask' | 'hold' | 'heard' | 'confirmed'

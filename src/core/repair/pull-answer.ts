@@ -22,9 +22,10 @@ import { intervalsIn } from '../replica.ts'
 import type { ContextPart, Replica } from '../replica.ts'
 import { ActorTable, encodeContext, encodeRanges } from '../wire/dots.ts'
 import type { DotRange } from '../wire/dots.ts'
-import type { Chunk, PullOpen } from '../wire/messages.ts'
+import type { Chunk, KeyState as WireKeyState, PullOpen } from '../wire/messages.ts'
 import { encodeKeyState, keyStateBytes } from './key-state.ts'
 import type { KeyStateParts, Proof } from './key-state.ts'
+import { encodeLoneItems } from './lone-items.ts'
 import type { RemovedSince } from './removed-since.ts'
 import type { RepairSizes } from './sizes.ts'
 
@@ -158,6 +159,10 @@ function proofOf({ actor, counter, removed }: Removal): Proof {
   return { mutation: { actor, counter }, removed }
 }
 
+function isLone({ held, items, proofs }: NamedKey): boolean {
+  return held.length === 1 && items.length === 1 && proofs.length === 0
+}
+
 class ChunkBuilder {
   readonly #replica: Replica
   readonly #lacks: (item: Item) => boolean
@@ -165,7 +170,6 @@ class ChunkBuilder {
   readonly #table = new ActorTable()
   readonly #ranges: DotRange[] = []
   readonly #keys = new Map<string, NamedKey>()
-  readonly #carried = new Set<Item>()
   /** What the first key was named for. */
   #first: Dot | undefined
   #bytes = 0
@@ -194,10 +198,17 @@ class ChunkBuilder {
   }
 
   build(session: number): Chunk {
+    const lone: Item[] = []
+    const keys: WireKeyState[] = []
+    for (const parts of this.#keys.values()) {
+      if (isLone(parts)) lone.push(parts.items[0]!)
+      else keys.push(encodeKeyState(parts, this.#table))
+    }
     return {
       session,
       ranges: encodeRanges(this.#ranges, this.#table),
-      keys: Array.from(this.#keys.values(), (parts) => encodeKeyState(parts, this.#table)),
+      keys,
+      ...encodeLoneItems(lone, this.#table),
       actors: this.#table.actors,
     }
   }
@@ -228,7 +239,7 @@ class ChunkBuilder {
   #nameKey(key: string, cause: Item | Removal): boolean {
     const named = this.#keys.get(key)
     if (named !== undefined) {
-      if (cause instanceof Item) return this.#carried.has(cause)
+      if (cause instanceof Item) return named.items.includes(cause)
       named.proofs.push(proofOf(cause))
       this.#bytes += PROOF_BYTES
       return true
@@ -240,7 +251,6 @@ class ChunkBuilder {
       return false
     }
     this.#keys.set(key, parts)
-    for (const item of parts.items) this.#carried.add(item)
     this.#bytes += bytes
     return true
   }

@@ -37,6 +37,7 @@ import { compareDigests, decodeDigest, encodeDigest, makeDigest, scopeOf } from 
 import type { Comparison, Digest, Self } from './digest.ts'
 import { applyKeyState, decodeKeyState } from './key-state.ts'
 import type { BareVerdict, KeyState, KeyStateJudge } from './key-state.ts'
+import { decodeLoneItems } from './lone-items.ts'
 import { PullAsk } from './pull-ask.ts'
 import {
   decodeRangeClaims,
@@ -314,7 +315,8 @@ export class RepairSession {
     const ranges = actors && decodeRanges(wire.ranges, actors)
     if (actors === undefined || ranges === undefined) return this.#violation('chunk')
     if (!ranges.every((range) => pull.admits(range))) return this.#violation('chunk')
-    const states: KeyState[] = []
+    const states = decodeLoneItems(wire, actors, this.#host.hash)
+    if (states === undefined) return this.#violation('chunk')
     for (const key of wire.keys) {
       const state = decodeKeyState(key, actors, this.#host.hash)
       if (state === undefined) return this.#violation('chunk')

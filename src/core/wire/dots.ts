@@ -32,10 +32,11 @@ export class ActorTable {
 
   dots(dots: readonly Dot[]): Bytes {
     const numbers = new Array<number>(2 * dots.length)
-    dots.forEach((dot, i) => {
-      numbers[2 * i] = this.index(dot.actor)
-      numbers[2 * i + 1] = dot.counter
-    })
+    let at = 0
+    for (const dot of dots) {
+      numbers[at++] = this.index(dot.actor)
+      numbers[at++] = dot.counter
+    }
     return packNumbers(numbers, this.arena)
   }
 }

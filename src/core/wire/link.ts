@@ -98,6 +98,7 @@ const TYPE_OF_BYTE = new Map(
 const LIMITS: object = {
   actors: ENTRIES_MAX,
   context: ENTRIES_MAX,
+  items: ENTRIES_MAX,
   keys: ENTRIES_MAX,
   ranges: ENTRIES_MAX,
   members: ENTRIES_MAX,

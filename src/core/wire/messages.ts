@@ -2166,6 +2166,9 @@ export interface Chunk {
   actors: Uint8Array<ArrayBuffer>[]
   ranges: Uint8Array<ArrayBuffer>
   keys: KeyState[]
+  items: Uint8Array<ArrayBuffer>[]
+  held: Uint8Array<ArrayBuffer>
+  checks: Uint8Array<ArrayBuffer>
 }
 
 export namespace Chunk {
@@ -2202,6 +2205,23 @@ export namespace Chunk {
           }
         }
 
+        if (obj.items != null && obj.items.length > 0) {
+          for (const value of obj.items) {
+            w.uint32(42)
+            w.bytes(value)
+          }
+        }
+
+        if ((obj.held != null && obj.held.byteLength > 0)) {
+          w.uint32(50)
+          w.bytes(obj.held)
+        }
+
+        if ((obj.checks != null && obj.checks.byteLength > 0)) {
+          w.uint32(58)
+          w.bytes(obj.checks)
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
@@ -2210,7 +2230,10 @@ export namespace Chunk {
           session: 0,
           actors: [],
           ranges: uint8ArrayAlloc(0),
-          keys: []
+          keys: [],
+          items: [],
+          held: uint8ArrayAlloc(0),
+          checks: uint8ArrayAlloc(0)
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -2245,6 +2268,22 @@ export namespace Chunk {
               }))
               break
             }
+            case 5: {
+              if (opts.limits?.items != null && obj.items.length === opts.limits.items) {
+                throw new MaxLengthError('Decode error - repeated field "items" had too many elements')
+              }
+
+              obj.items.push(reader.bytes())
+              break
+            }
+            case 6: {
+              obj.held = reader.bytes()
+              break
+            }
+            case 7: {
+              obj.checks = reader.bytes()
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -2256,7 +2295,8 @@ export namespace Chunk {
       }, function * (reader, length, prefix, opts = {}) {
         const obj = {
           actors: 0,
-          keys: 0
+          keys: 0,
+          items: 0
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -2310,6 +2350,35 @@ export namespace Chunk {
 
               obj.keys++
 
+              break
+            }
+            case 5: {
+              if (opts.limits?.items != null && obj.items === opts.limits.items) {
+                throw new MaxLengthError('Streaming decode error - repeated field "items" had too many elements')
+              }
+
+              yield {
+                field: `${prefix}.items[]`,
+                index: obj.items,
+                value: reader.bytes()
+              }
+
+              obj.items++
+
+              break
+            }
+            case 6: {
+              yield {
+                field: `${prefix}.held`,
+                value: reader.bytes()
+              }
+              break
+            }
+            case 7: {
+              yield {
+                field: `${prefix}.checks`,
+                value: reader.bytes()
+              }
               break
             }
             default: {
@@ -2388,6 +2457,22 @@ export namespace Chunk {
     index: number
   }
 
+  export interface ChunkItemsFieldEvent {
+    field: '$.items[]'
+    index: number
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface ChunkHeldFieldEvent {
+    field: '$.held'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface ChunkChecksFieldEvent {
+    field: '$.checks'
+    value: Uint8Array<ArrayBuffer>
+  }
+
   export function encode (obj: Partial<Chunk>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Chunk.codec())
   }
@@ -2396,7 +2481,7 @@ export namespace Chunk {
     return decodeMessage(buf, Chunk.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Chunk>): Generator<ChunkSessionFieldEvent | ChunkActorsFieldEvent | ChunkRangesFieldEvent | ChunkKeysKeyFieldEvent | ChunkKeysHeldFieldEvent | ChunkKeysItemsFieldEvent | ChunkKeysRemovedFieldEvent | ChunkKeysMutationsFieldEvent | ChunkKeysProvedFieldEvent | ChunkKeysHearsayFieldEvent | ChunkKeysChecksFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Chunk>): Generator<ChunkSessionFieldEvent | ChunkActorsFieldEvent | ChunkRangesFieldEvent | ChunkKeysKeyFieldEvent | ChunkKeysHeldFieldEvent | ChunkKeysItemsFieldEvent | ChunkKeysRemovedFieldEvent | ChunkKeysMutationsFieldEvent | ChunkKeysProvedFieldEvent | ChunkKeysHearsayFieldEvent | ChunkKeysChecksFieldEvent | ChunkItemsFieldEvent | ChunkHeldFieldEvent | ChunkChecksFieldEvent> {
     return streamMessage(buf, Chunk.codec(), opts)
   }
 }

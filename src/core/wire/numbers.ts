@@ -4,13 +4,14 @@ import type { Arena } from './arena.ts'
 
 /** In an array of their own unless there is an arena. */
 export function packNumbers(numbers: readonly number[], arena?: Arena): Uint8Array<ArrayBuffer> {
-  const length = numbers.reduce((sum, number) => sum + encodingLength(number), 0)
+  let length = 0
+  for (let i = 0; i < numbers.length; i++) length += encodingLength(numbers[i]!)
   const bytes = arena === undefined ? new Uint8Array(length) : arena.take(length)
   let at = 0
-  numbers.forEach((number) => {
-    encodeUint8Array(number, bytes, at)
-    at += encodingLength(number)
-  })
+  for (let i = 0; i < numbers.length; i++) {
+    encodeUint8Array(numbers[i]!, bytes, at)
+    at += encodingLength(numbers[i]!)
+  }
   return bytes
 }
 
