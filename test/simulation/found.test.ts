@@ -548,6 +548,26 @@ const FOUND: [title: string, found: Scenario][] = [
       ],
     ),
   ],
+  [
+    'what a failed commit left on the disk comes when its store is opened again, and to a peer that is kept away only when it may come back',
+    scenario(
+      25024469,
+      {
+        nodes: 3,
+        endMs: 2_000,
+        workload: 'large values',
+        faults: { linkDelay: [1, 5], gossipDelay: [1, 20], commitTime: [0, 3_000] },
+        repair: { interval: 5_000, removalHold: 30_000 },
+        inlineBytes: 30,
+      },
+      [
+        [4, 576, write(1, put(1, 30))],
+        [8, 1_278, { do: 'diskFull', node: 1, ms: 1_985 }],
+        [9, 1_367, { do: 'corrupt', node: 2, chance: 0.2, only: 'messages', ms: 1_361 }],
+        [10, 1_499, { do: 'partition', side: [2, 0], ms: 190 }],
+      ],
+    ),
+  ],
 ]
 
 describe('found by the simulator', function () {

@@ -387,7 +387,7 @@ export class Run {
     this.#healed = true
     const { fleet, checks } = this
     for (const mend of this.#mends) mend()
-    const heldFor = Math.max(fleet.network.heldUntil - fleet.time, 0)
+    const heldFor = this.#linksHeldMs
     fleet.heal()
     const poison = fleet.poisonedKey
     if (poison !== undefined) {
@@ -400,6 +400,11 @@ export class Run {
     this.#await('agreement', heldFor, () => checks.difference())
     cost.check()
     checks.settle()
+  }
+
+  /** How long some link may still be down, since one side was told when it may come back. */
+  get #linksHeldMs(): number {
+    return Math.max(this.fleet.network.heldUntil - this.fleet.time, 0)
   }
 
   /** What is held back (R13) goes from replica to replica, where only one of them knows of it by itself. */
@@ -441,8 +446,10 @@ export class Run {
     // Gossip that was under way when all healed may bring what its writer lost since, and everybody must get it then.
     const late = this.#scenario.world.faults.gossipDelay[1]
     fleet.pass(late + 2 * fleet.settings.repair.interval)
-    // What was broadcast late may have come this very moment, and be on its way to the disk, or be held back.
-    const lasts = fleet.until(() => checks.difference() === undefined, IDLE_MS + this.#holdMs)
+    // What was broadcast late may have come this very moment, and be on its way to the disk, or be held back; and a store that
+    // was opened again may have brought what had no link to go on.
+    const withinMs = this.#linksHeldMs + IDLE_MS + this.#holdMs
+    const lasts = fleet.until(() => checks.difference() === undefined, withinMs)
     check(lasts, 'agreement', () => `it does not last\n${checks.difference()}`)
     checks.settle()
     if (this.#scenario.world.workload === 'leases') this.#checkPurged()
