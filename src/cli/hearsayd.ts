@@ -6,7 +6,7 @@
  * What could not start ends with one line and exit code 1, wrong usage with 2, a defect of the program with 70.
  */
 import 'core-js/modules/es.promise.with-resolvers.js' // Node 20 lacks it, and libp2p needs it.
-import './patient-compiler.ts'
+import './engine-flags.ts'
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
