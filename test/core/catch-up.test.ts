@@ -74,6 +74,15 @@ describe('core: catching up', () => {
     assert.equal(catchUp.isUnderWay(context, LINKED_AT), false)
   })
 
+  it('may have been under way when a run that begins with something it had only heard of was last stopped (R5, seed 12035920)', () => {
+    const context = new Context(hash)
+    const begun = new CatchUp(new Map(), LINKED_AT)
+    assert.equal(begun.mayLackSuccessors(context, LINKED_AT + MINUTE_MS), true)
+    assert.equal(begun.mayLackSuccessors(context, LINKED_AT + 3 * MINUTE_MS), false)
+    const beganWithout = new CatchUp(new Map(), undefined)
+    assert.equal(beganWithout.mayLackSuccessors(context, LINKED_AT + MINUTE_MS), false)
+  })
+
   it('does not wait for ever for what does not come, nor for a peer that does not tell', () => {
     const { peers, peer, catchUp, context } = start()
     const later = LINKED_AT + 3 * MINUTE_MS
