@@ -87,6 +87,8 @@ export class Replica {
   /** Items share one string per actor. */
   readonly #actors = new Map<ActorId, { id: ActorId; items: number }>()
   #keys = 0
+  /** How many items those keys have that have more than one. */
+  readonly #crowded = new Map<string, number>()
 
   constructor(hash: Hash) {
     this.context = new Context(hash)
@@ -106,6 +108,11 @@ export class Replica {
     const probe: Dot = { actor, counter }
     const item = first(this.#byDot, (entry) => compareDots(entry, probe))
     return item !== undefined && item.counter === counter && item.actor === actor ? item : undefined
+  }
+
+  /** Whether a held item is the only one of its key. Found without a walk through the keys: asked for every item of a pull. */
+  isAlone({ key }: Item): boolean {
+    return !this.#crowded.has(key)
   }
 
   /** Every held item of a key, the winner first. */
@@ -159,14 +166,16 @@ export class Replica {
     const byKey = items.toSorted(BY_KEY.compare)
     this.#byKey = RangeIndex.fromSorted(byKey, BY_KEY)
     this.#byOrder = RangeIndex.fromSorted(items.toSorted(compareOrder), BY_ORDER)
-    this.#keys = byKey.filter((item, index) => item.key !== byKey[index - 1]?.key).length
+    this.#keys = 0
+    this.#crowded.clear()
+    for (const [index, { key }] of byKey.entries()) this.#count(key, byKey[index - 1]?.key === key)
   }
 
   /** For `Change` only. */
   insert(item: Item): void {
     this.#shareActor(item)
     const neighbour = first(this.#byKey, (entry) => (entry.key < item.key ? -1 : 1))
-    if (neighbour?.key !== item.key) this.#keys++
+    this.#count(item.key, neighbour?.key === item.key)
     this.#byKey.insert(item)
     this.#byDot.insert(item)
     this.#byOrder.insert(item)
@@ -177,10 +186,21 @@ export class Replica {
     this.#byKey.delete(item)
     this.#byDot.delete(item)
     this.#byOrder.delete(item)
-    const neighbour = first(this.#byKey, (entry) => (entry.key < item.key ? -1 : 1))
-    if (neighbour?.key !== item.key) this.#keys--
+    this.#uncount(item.key)
     const actor = this.#actors.get(item.actor)
     if (actor !== undefined && --actor.items === 0) this.#actors.delete(item.actor)
+  }
+
+  #count(key: string, isOneMore: boolean): void {
+    if (isOneMore) this.#crowded.set(key, (this.#crowded.get(key) ?? 1) + 1)
+    else this.#keys++
+  }
+
+  #uncount(key: string): void {
+    const items = this.#crowded.get(key)
+    if (items === undefined) this.#keys--
+    else if (items === 2) this.#crowded.delete(key)
+    else this.#crowded.set(key, items - 1)
   }
 
   #shareActor(item: Item): void {

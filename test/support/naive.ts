@@ -67,7 +67,8 @@ export class Naive {
       const own = [lane0, lane1, lane2, lane3]
       lanes = lanes.map((sum, index) => (sum + own[index]!) | 0)
     }
-    return [seen.join(' '), `${keys.length} keys`, ...items, lanes.join()].join('\n')
+    const alone = keys.filter((key) => this.siblings(key).length === 1).length
+    return [seen.join(' '), keysText(keys.length, alone), ...items, lanes.join()].join('\n')
   }
 }
 
@@ -82,5 +83,10 @@ export function textOfReplica(replica: Replica): string {
   const items = keys.flatMap((key) => replica.siblings(key).map((item) => `${key} ${short(item)}`))
   const { lanes } = replica.sum(undefined, undefined)
   const dots = seen.sort(compareDots).map(short).join(' ')
-  return [dots, `${replica.keys} keys`, ...items, lanes.join()].join('\n')
+  const alone = Array.from(replica.fromKey('')).filter((item) => replica.isAlone(item)).length
+  return [dots, keysText(replica.keys, alone), ...items, lanes.join()].join('\n')
+}
+
+function keysText(keys: number, alone: number): string {
+  return `${keys} keys, ${alone} of one item`
 }

@@ -63,6 +63,10 @@ export interface KeyStateParts {
 }
 
 export const CHECK_BYTES = 4
+/** What a key adds to a message at most, and each of its dots, and each of its items besides its envelope. */
+const STATE_BYTES = 24
+const DOT_BYTES = 9
+const ITEM_BYTES = 6 + CHECK_BYTES
 /** One for all, of what nearly every key has none. */
 export const NONE: readonly never[] = []
 
@@ -98,9 +102,14 @@ export function checksOf(items: readonly Item[], arena: Arena): Uint8Array<Array
 export function keyStateBytes(parts: KeyStateParts): number {
   const { held, removed = NONE, proofs = NONE, hearsay = NONE } = parts
   const dots = held.length + removed.length + 2 * proofs.length + hearsay.length
-  let bytes = 24 + parts.key.length + 9 * dots
-  for (const item of parts.items) bytes += item.envelopeBytes + 6 + CHECK_BYTES
+  let bytes = STATE_BYTES + parts.key.length + DOT_BYTES * dots
+  for (const item of parts.items) bytes += ITEM_BYTES + item.envelopeBytes
   return bytes
+}
+
+/** The same of a key with nothing but this item. */
+export function loneItemBytes({ key, envelopeBytes }: Item): number {
+  return STATE_BYTES + key.length + DOT_BYTES + ITEM_BYTES + envelopeBytes
 }
 
 /** `undefined` when the frame is malformed. A single bad item is skipped and counted instead (R16). */

@@ -23,7 +23,7 @@ import type { ContextPart, Replica } from '../replica.ts'
 import { ActorTable, encodeContext, encodeRanges } from '../wire/dots.ts'
 import type { DotRange } from '../wire/dots.ts'
 import type { Chunk, KeyState as WireKeyState, PullOpen } from '../wire/messages.ts'
-import { encodeKeyState, keyStateBytes } from './key-state.ts'
+import { encodeKeyState, keyStateBytes, loneItemBytes } from './key-state.ts'
 import type { KeyStateParts, Proof } from './key-state.ts'
 import { encodeLoneItems } from './lone-items.ts'
 import type { RemovedSince } from './removed-since.ts'
@@ -159,17 +159,14 @@ function proofOf({ actor, counter, removed }: Removal): Proof {
   return { mutation: { actor, counter }, removed }
 }
 
-function isLone({ held, items, proofs }: NamedKey): boolean {
-  return held.length === 1 && items.length === 1 && proofs.length === 0
-}
-
 class ChunkBuilder {
   readonly #replica: Replica
   readonly #lacks: (item: Item) => boolean
   readonly #sizes: RepairSizes
   readonly #table = new ActorTable()
   readonly #ranges: DotRange[] = []
-  readonly #keys = new Map<string, NamedKey>()
+  /** An item where nothing else is to be told of its key. */
+  readonly #keys = new Map<string, Item | NamedKey>()
   /** What the first key was named for. */
   #first: Dot | undefined
   #bytes = 0
@@ -200,9 +197,9 @@ class ChunkBuilder {
   build(session: number): Chunk {
     const lone: Item[] = []
     const keys: WireKeyState[] = []
-    for (const parts of this.#keys.values()) {
-      if (isLone(parts)) lone.push(parts.items[0]!)
-      else keys.push(encodeKeyState(parts, this.#table))
+    for (const named of this.#keys.values()) {
+      if (named instanceof Item) lone.push(named)
+      else keys.push(encodeKeyState(named, this.#table))
     }
     return {
       session,
@@ -238,14 +235,10 @@ class ChunkBuilder {
    */
   #nameKey(key: string, cause: Item | Removal): boolean {
     const named = this.#keys.get(key)
-    if (named !== undefined) {
-      if (cause instanceof Item) return named.items.includes(cause)
-      named.proofs.push(proofOf(cause))
-      this.#bytes += PROOF_BYTES
-      return true
-    }
-    const parts = this.#keyParts(key, cause)
-    const bytes = keyStateBytes(parts)
+    if (named !== undefined) return this.#nameAgain(key, named, cause)
+    const isLone = cause instanceof Item && this.#replica.isAlone(cause)
+    const parts = isLone ? cause : this.#keyParts(key, cause)
+    const bytes = parts instanceof Item ? loneItemBytes(parts) : keyStateBytes(parts)
     this.#first ??= cause
     if (compareDots(cause, this.#first) !== 0 && this.#bytes + bytes > this.#sizes.chunkBytes) {
       return false
@@ -255,12 +248,23 @@ class ChunkBuilder {
     return true
   }
 
+  #nameAgain(key: string, named: Item | NamedKey, cause: Item | Removal): boolean {
+    if (cause instanceof Item) {
+      return named instanceof Item ? named === cause : named.items.includes(cause)
+    }
+    const proof = proofOf(cause)
+    if (named instanceof Item) {
+      this.#keys.set(key, { key, held: [named], items: [named], proofs: [proof] })
+    } else named.proofs.push(proof)
+    this.#bytes += PROOF_BYTES
+    return true
+  }
+
   #keyParts(key: string, cause: Item | Removal): NamedKey {
     const held = this.#replica.siblings(key)
     if (!(cause instanceof Item)) {
       return { key, held, items: this.#thoseThatFit(held, 0), proofs: [proofOf(cause)] }
     }
-    if (held.length === 1) return { key, held, items: held, proofs: [] }
     const others = held.filter((item) => item !== cause)
     const items = [cause, ...this.#thoseThatFit(others, cause.envelopeBytes)]
     return { key, held, items, proofs: [] }
