@@ -6,7 +6,7 @@
  *   machine as the work itself: five daemons on two cores spent 2.1 of 5.5 CPU seconds on it before they had exchanged 10,000
  *   keys. With about twice the patience it is a third of that, and what runs hot is optimised all the same, a little later.
  * - Where the daemon has one processor, young objects are collected by the thread that made them. The threads that would help
- *   it only take turns with it, and a pause takes twice as long.
+ *   it only take turns with it, and a pause takes up to twice as long.
  * - Arrays outside of the heap count towards the limit of all memory, which grows with what is held. Else 64 MB of them since the
  *   last full collection begin the next one. A daemon that is pulled from sends so much every few seconds, and with a large map
  *   each full collection takes long: clients waited 13 ms for a get and 40 for a put, at the 99th place of a hundred.

@@ -106,7 +106,7 @@ export class Replica {
 
   held(actor: ActorId, counter: number): Item | undefined {
     const probe: Dot = { actor, counter }
-    const item = first(this.#byDot, (entry) => compareDots(entry, probe))
+    const item = this.#byDot.from((entry) => compareDots(entry, probe)).take()
     return item !== undefined && item.counter === counter && item.actor === actor ? item : undefined
   }
 
@@ -174,7 +174,7 @@ export class Replica {
   /** For `Change` only. */
   insert(item: Item): void {
     this.#shareActor(item)
-    const neighbour = first(this.#byKey, (entry) => (entry.key < item.key ? -1 : 1))
+    const neighbour = this.#byKey.from((entry) => (entry.key < item.key ? -1 : 1)).take()
     this.#count(item.key, neighbour?.key === item.key)
     this.#byKey.insert(item)
     this.#byDot.insert(item)
@@ -211,11 +211,6 @@ export class Replica {
       item.actor = actor.id
     }
   }
-}
-
-function first<T>(index: RangeIndex<T>, bound: (item: T) => number): T | undefined {
-  for (const item of index.from(bound)) return item
-  return undefined
 }
 
 /** Intervals by actor: part of a context as it travels. */

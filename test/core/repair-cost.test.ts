@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import type { RawRecord } from '../../src/core/records.ts'
 import { decodeLink } from '../../src/core/wire/link.ts'
-import type { LinkMessage } from '../../src/core/wire/link.ts'
 import type { LocalMutation } from '../../src/core/writes.ts'
+import { itemLists } from '../support/faulty-peer.ts'
 import { binary, Fleet, summaryOf } from '../support/fleet.ts'
 import type { SimNode } from '../support/fleet.ts'
 
@@ -70,7 +70,9 @@ function repairCost(fleet: Fleet): Cost {
       cost.messages.push(`${event.peer} ${type}`)
       cost.sizes.push(event.bytes.length)
       cost.bytes += event.bytes.length
-      for (const item of itemsOf(message)) cost.payloadBytes += item.length
+      for (const { items } of itemLists(message)) {
+        for (const item of items) cost.payloadBytes += item.length
+      }
       assert.ok(node.engine)
     },
   })
@@ -82,12 +84,6 @@ function repairCost(fleet: Fleet): Cost {
   // What is still under way belongs to it, and the next comparison does not.
   fleet.pass(200)
   return cost
-}
-
-function itemsOf(message: LinkMessage): Uint8Array[] {
-  if (message.type === 'resolved') return message.body.keys.flatMap(({ items }) => items)
-  if (message.type !== 'chunk') return []
-  return [message.body, ...message.body.keys].flatMap(({ items }) => items)
 }
 
 function countOf(cost: Cost, message: string): number {

@@ -12,6 +12,7 @@ import { decodeItem } from '../../src/core/item.ts'
 import { VERSION_MAX } from '../../src/core/links.ts'
 import { decodeGossip } from '../../src/core/wire/gossip.ts'
 import { decodeLink, encodeLink } from '../../src/core/wire/link.ts'
+import type { LinkMessage } from '../../src/core/wire/link.ts'
 import { quickHash } from './quick-hash.ts'
 import type { Seeded } from './seeded.ts'
 
@@ -65,6 +66,12 @@ function spoilItem(bytes: Uint8Array, random: Seeded): Uint8Array | undefined {
   })
 }
 
+/** Wherever a message of repair has items. */
+export function itemLists(message: LinkMessage): { items: Uint8Array[] }[] {
+  if (message.type === 'chunk') return [message.body, ...message.body.keys]
+  return message.type === 'resolved' ? message.body.keys : []
+}
+
 /** A message with its items changed; undefined where it has none. `change` gets those of each key that has any. */
 function changeItems(
   bytes: Uint8Array,
@@ -74,8 +81,7 @@ function changeItems(
   const message = decodeLink(bytes)
   if (typeof message === 'string') return undefined
   if (message.type !== 'chunk' && message.type !== 'resolved') return undefined
-  const lists = message.type === 'chunk' ? [message.body, ...message.body.keys] : message.body.keys
-  const keys = lists.filter(({ items }) => items.length > 0)
+  const keys = itemLists(message).filter(({ items }) => items.length > 0)
   if (keys.length === 0) return undefined
   change(keys)
   return message.type === 'chunk'
