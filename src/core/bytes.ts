@@ -2,7 +2,7 @@
  * Binary strings: bytes held as a string, one character of 0..255 per byte.
  *
  * A binary string is compact (the engine stores it with one byte per character), works as a Map key, and compares with
- * `<` in byte order. Keys, fields and actors are kept so, and small envelopes.
+ * `<` in byte order. Keys, fields and actors are kept so.
  */
 import { fromString } from 'uint8arrays/from-string'
 import { toString } from 'uint8arrays/to-string'

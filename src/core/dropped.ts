@@ -18,6 +18,7 @@ export class Dropped {
 
   add(item: Item): void {
     this.delete(item)
+    item.detach()
     this.#byDot.set(dotText(item), item)
     this.#bytes += item.envelopeBytes
     for (const oldest of this.#byDot.values()) {

@@ -5,6 +5,8 @@
  * In memory keys, fields and actors are binary strings (one character per byte): compact, comparable in byte order with
  * `<`, and usable as Map keys.
  */
+import { Slab } from './arena.ts'
+import type { Arena, Place } from './arena.ts'
 import { fromBinary, toBinary } from './bytes.ts'
 import type { ActorId } from './bytes.ts'
 import { Envelope } from './wire/messages.ts'
@@ -16,8 +18,6 @@ export const VALUE_BYTES_MAX = 16 * 1024 * 1024
 /** An envelope of the largest key, field and value, with room for fields that later versions add. */
 export const ENVELOPE_BYTES_MAX = VALUE_BYTES_MAX + 8192
 export const ACTOR_BYTES = 16
-/** Larger envelopes are kept outside of the heap, whose size is limited. */
-const ENVELOPE_TEXT_BYTES_MAX = 512
 
 const MS_MAX = 2 ** 48 - 1
 const TICK_MAX = 2 ** 16 - 1
@@ -61,11 +61,12 @@ export class Item implements Dot, Stamp {
   readonly lane1: number
   readonly lane2: number
   readonly lane3: number
-  /** A small array would take as much again for itself as for its bytes, and most items are small. */
-  readonly #envelope: string | Uint8Array
+  #envelope: Uint8Array | Slab
+  /** Where in the slab. */
+  #at = 0
 
-  /** `envelope`: as text when it is small; an array must not change any more. */
-  constructor(fields: WholeEnvelope, envelope: string | Uint8Array, hash: Uint8Array) {
+  /** `envelope` may be a view, of the message that it came in; it must not change any more. */
+  constructor(fields: WholeEnvelope, envelope: Uint8Array, hash: Uint8Array) {
     const { field } = fields
     this.key = toBinary(fields.key)
     this.field = field === undefined || field.length === 0 ? '' : toBinary(field)
@@ -83,12 +84,41 @@ export class Item implements Dot, Stamp {
   }
 
   get envelopeBytes(): number {
-    return this.#envelope.length
+    const envelope = this.#envelope
+    return envelope instanceof Slab ? envelope.lengthAt(this.#at) : envelope.length
   }
 
-  /** Made anew from a small item; for reading. */
+  /** A view; for reading. */
   get envelope(): Uint8Array {
-    return typeof this.#envelope === 'string' ? fromBinary(this.#envelope) : this.#envelope
+    const envelope = this.#envelope
+    return envelope instanceof Slab ? envelope.envelopeAt(this.#at) : envelope
+  }
+
+  isIn(arena: Arena): boolean {
+    return this.#envelope instanceof Slab && this.#envelope.arena === arena
+  }
+
+  isAt({ slab, at }: Place): boolean {
+    return this.#envelope === slab && this.#at === at
+  }
+
+  /** Copies the envelope to an arena, or what is too long for it to an array of its own. */
+  moveTo(arena: Arena): void {
+    const { envelope } = this
+    const place = arena.add(envelope)
+    this.#envelope = place?.slab ?? alone(envelope)
+    this.#at = place?.at ?? 0
+  }
+
+  /** Lets the place in an arena go. The envelope still reads, and keeps its slab for as long as the item is there. */
+  leave(): void {
+    const slab = this.#envelope
+    if (slab instanceof Slab) slab.arena.release({ slab, at: this.#at })
+  }
+
+  /** For an item that is kept and not held: with its envelope it keeps nothing else, neither a slab nor a message. */
+  detach(): void {
+    this.#envelope = alone(this.envelope)
   }
 
   /** The value's bytes, a view into the envelope. */
@@ -115,14 +145,13 @@ export function makeRegister(item: NewItem, hash: Hash): Item {
     value: item.value as Uint8Array<ArrayBuffer>,
   }
   const envelope = Envelope.encode(fields)
-  const isSmall = envelope.length <= ENVELOPE_TEXT_BYTES_MAX
-  return new Item(fields, isSmall ? toBinary(envelope) : envelope, hash(envelope))
+  return new Item(fields, envelope, hash(envelope))
 }
 
 /**
  * Decodes an envelope that came from outside. `undefined` when it does not decode or breaks a bound of the protocol
- * (R16). Its timestamp and expiry are data and never a reason to refuse it (R11, R12). A kept item
- * does not keep the message it came in.
+ * (R16). Its timestamp and expiry are data and never a reason to refuse it (R11, R12). The item has a view of `bytes`, until
+ * it is held or detached.
  */
 export function decodeItem(bytes: Uint8Array, hash: Hash): Item | undefined {
   if (bytes.length > ENVELOPE_BYTES_MAX) return undefined
@@ -133,8 +162,7 @@ export function decodeItem(bytes: Uint8Array, hash: Hash): Item | undefined {
     return undefined
   }
   if (!withinBounds(fields)) return undefined
-  const isSmall = bytes.length <= ENVELOPE_TEXT_BYTES_MAX
-  return new Item(fields, isSmall ? toBinary(bytes) : bytes.slice(), hash(bytes))
+  return new Item(fields, bytes, hash(bytes))
 }
 
 function withinBounds(fields: Envelope): fields is WholeEnvelope {
@@ -151,6 +179,11 @@ function withinBounds(fields: Envelope): fields is WholeEnvelope {
     fields.tick <= TICK_MAX &&
     Number.isSafeInteger(fields.expiry)
   )
+}
+
+/** The bytes in an array that has nothing else. */
+function alone(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer.byteLength === bytes.length ? bytes : bytes.slice()
 }
 
 export function isCounter(counter: number): boolean {

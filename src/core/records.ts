@@ -345,7 +345,10 @@ export class Loader {
     this.#last = item
     this.#intact++
     addItem(this.#sum, item, 1)
-    if (this.#keepsItems) this.#items.push(item)
+    if (this.#keepsItems) {
+      this.#replica.expect(item)
+      this.#items.push(item)
+    }
     // Contexts stand before items, so all of it is known by now.
     if (!this.#replica.context.covers(item.actor, item.counter)) {
       this.damaged(`the context lacks the held item ${toHex(item.actor)}:${item.counter}`)

@@ -7,6 +7,9 @@
  * - The dot of every held item is in the context. A dot in the context whose item is not held was removed.
  * - There are no tombstones; nothing else distinguishes removed from never seen.
  */
+import { Arena } from './arena.ts'
+import type { Place } from './arena.ts'
+import { toBinary } from './bytes.ts'
 import type { ActorId } from './bytes.ts'
 import { Context } from './context.ts'
 import { Dropped } from './dropped.ts'
@@ -18,6 +21,7 @@ import type { Dot, Hash, Item } from './item.ts'
 import { RangeIndex } from './range-index.ts'
 import type { RangeIndexOptions, Sum } from './range-index.ts'
 import { RemovalLog } from './removal-log.ts'
+import { Envelope } from './wire/messages.ts'
 
 /**
  * A place in the order of the range step: items that do not expire by (timestamp, dot) in space 0, items that do by
@@ -86,6 +90,7 @@ export class Replica {
   #byOrder = new RangeIndex<Item>(BY_ORDER)
   /** Items share one string per actor. */
   readonly #actors = new Map<ActorId, { id: ActorId; items: number }>()
+  readonly #arena = new Arena((place) => this.#move(place))
   #keys = 0
   /** How many items those keys have that have more than one. */
   readonly #crowded = new Map<string, number>()
@@ -159,9 +164,17 @@ export class Replica {
     return this.#byOrder.at(rank)
   }
 
+  /** For loading only: an item that `load` will be given keeps no record any more. */
+  expect(item: Item): void {
+    item.moveTo(this.#arena)
+  }
+
   /** For loading only: takes the items of an empty replica at once, in ascending order of their dots. */
   load(items: readonly Item[]): void {
-    for (const item of items) this.#shareActor(item)
+    for (const item of items) {
+      this.#shareActor(item)
+      if (!item.isIn(this.#arena)) item.moveTo(this.#arena)
+    }
     this.#byDot = RangeIndex.fromSorted(items, BY_DOT)
     const byKey = items.toSorted(BY_KEY.compare)
     this.#byKey = RangeIndex.fromSorted(byKey, BY_KEY)
@@ -174,6 +187,7 @@ export class Replica {
   /** For `Change` only. */
   insert(item: Item): void {
     this.#shareActor(item)
+    item.moveTo(this.#arena)
     const neighbour = this.#byKey.from((entry) => (entry.key < item.key ? -1 : 1)).take()
     this.#count(item.key, neighbour?.key === item.key)
     this.#byKey.insert(item)
@@ -187,8 +201,15 @@ export class Replica {
     this.#byDot.delete(item)
     this.#byOrder.delete(item)
     this.#uncount(item.key)
+    item.leave()
     const actor = this.#actors.get(item.actor)
     if (actor !== undefined && --actor.items === 0) this.#actors.delete(item.actor)
+  }
+
+  #move(place: Place): void {
+    const { actor, counter } = Envelope.decode(place.slab.envelopeAt(place.at))
+    const item = this.held(toBinary(actor!), counter)
+    if (item?.isAt(place) === true) item.moveTo(this.#arena)
   }
 
   #count(key: string, isOneMore: boolean): void {

@@ -149,13 +149,20 @@ export const hearsay = {
   version: VERSION,
   durability: 'on the disk (fsync) of the daemon that took it',
 
-  async open(count: number, settings: Settings = {}): Promise<HearsayCluster> {
+  /** @param wrap as of `DaemonOptions`, for all of them */
+  async open(
+    count: number,
+    settings: Settings = {},
+    wrap: readonly string[] = [],
+  ): Promise<HearsayCluster> {
     const fleet = new Fleet()
     const common = { ...defaults(), ...settings }
     const last = count - 1
     const daemons = await fleet
       .startMany(count, common, (index) =>
-        profiles !== undefined && index === last ? { wrap: profiling(profiles) } : {},
+        profiles !== undefined && index === last
+          ? { wrap: [...wrap, ...profiling(profiles)] }
+          : { wrap: [...wrap] },
       )
       .catch(async (error: unknown) => {
         await fleet.close()
