@@ -5,10 +5,10 @@
  * In memory keys, fields and actors are binary strings (one character per byte): compact, comparable in byte order with
  * `<`, and usable as Map keys.
  */
-import { Slab } from './arena.ts'
-import type { Arena, Place } from './arena.ts'
 import { fromBinary, toBinary } from './bytes.ts'
 import type { ActorId } from './bytes.ts'
+import { Slab } from './slabs.ts'
+import type { Place, Slabs } from './slabs.ts'
 import { Envelope } from './wire/messages.ts'
 
 /** Bounds of the protocol, equal on every daemon of every version; a configured bound applies to local writes only. */
@@ -94,26 +94,26 @@ export class Item implements Dot, Stamp {
     return envelope instanceof Slab ? envelope.envelopeAt(this.#at) : envelope
   }
 
-  isIn(arena: Arena): boolean {
-    return this.#envelope instanceof Slab && this.#envelope.arena === arena
+  isIn(slabs: Slabs): boolean {
+    return this.#envelope instanceof Slab && this.#envelope.owner === slabs
   }
 
   isAt({ slab, at }: Place): boolean {
     return this.#envelope === slab && this.#at === at
   }
 
-  /** Copies the envelope to an arena, or what is too long for it to an array of its own. */
-  moveTo(arena: Arena): void {
+  /** Copies the envelope to slabs, or what is too long for them to an array of its own. */
+  moveTo(slabs: Slabs): void {
     const { envelope } = this
-    const place = arena.add(envelope)
+    const place = slabs.add(envelope)
     this.#envelope = place?.slab ?? alone(envelope)
     this.#at = place?.at ?? 0
   }
 
-  /** Lets the place in an arena go. The envelope still reads, and keeps its slab for as long as the item is there. */
+  /** Lets the place in a slab go. The envelope still reads, and keeps the slab for as long as the item is there. */
   leave(): void {
     const slab = this.#envelope
-    if (slab instanceof Slab) slab.arena.release({ slab, at: this.#at })
+    if (slab instanceof Slab) slab.owner.release({ slab, at: this.#at })
   }
 
   /** For an item that is kept and not held: with its envelope it keeps nothing else, neither a slab nor a message. */

@@ -7,8 +7,6 @@
  * - The dot of every held item is in the context. A dot in the context whose item is not held was removed.
  * - There are no tombstones; nothing else distinguishes removed from never seen.
  */
-import { Arena } from './arena.ts'
-import type { Place } from './arena.ts'
 import { toBinary } from './bytes.ts'
 import type { ActorId } from './bytes.ts'
 import { Context } from './context.ts'
@@ -19,8 +17,10 @@ import type { Intervals } from './intervals.ts'
 import { compareDots, compareStamps, winnerFirst } from './item.ts'
 import type { Dot, Hash, Item } from './item.ts'
 import { RangeIndex } from './range-index.ts'
-import type { RangeIndexOptions, Sum } from './range-index.ts'
+import type { Cursor, RangeIndexOptions, Sum } from './range-index.ts'
 import { RemovalLog } from './removal-log.ts'
+import { Slabs } from './slabs.ts'
+import type { Place } from './slabs.ts'
 import { Envelope } from './wire/messages.ts'
 
 /**
@@ -90,7 +90,7 @@ export class Replica {
   #byOrder = new RangeIndex<Item>(BY_ORDER)
   /** Items share one string per actor. */
   readonly #actors = new Map<ActorId, { id: ActorId; items: number }>()
-  readonly #arena = new Arena((place) => this.#move(place))
+  readonly #slabs = new Slabs((place) => this.#move(place))
   #keys = 0
   /** How many items those keys have that have more than one. */
   readonly #crowded = new Map<string, number>()
@@ -137,7 +137,7 @@ export class Replica {
   }
 
   /** Held items of `actor` from counter `from` on, ascending; goes on into later actors. */
-  fromDot(actor: ActorId, from: number): Iterable<Item> {
+  fromDot(actor: ActorId, from: number): Cursor<Item> {
     const probe: Dot = { actor, counter: from }
     return this.#byDot.from((entry) => compareDots(entry, probe))
   }
@@ -166,14 +166,14 @@ export class Replica {
 
   /** For loading only: an item that `load` will be given keeps no record any more. */
   expect(item: Item): void {
-    item.moveTo(this.#arena)
+    item.moveTo(this.#slabs)
   }
 
   /** For loading only: takes the items of an empty replica at once, in ascending order of their dots. */
   load(items: readonly Item[]): void {
     for (const item of items) {
       this.#shareActor(item)
-      if (!item.isIn(this.#arena)) item.moveTo(this.#arena)
+      if (!item.isIn(this.#slabs)) item.moveTo(this.#slabs)
     }
     this.#byDot = RangeIndex.fromSorted(items, BY_DOT)
     const byKey = items.toSorted(BY_KEY.compare)
@@ -187,7 +187,7 @@ export class Replica {
   /** For `Change` only. */
   insert(item: Item): void {
     this.#shareActor(item)
-    item.moveTo(this.#arena)
+    item.moveTo(this.#slabs)
     const neighbour = this.#byKey.from((entry) => (entry.key < item.key ? -1 : 1)).take()
     this.#count(item.key, neighbour?.key === item.key)
     this.#byKey.insert(item)
@@ -209,7 +209,7 @@ export class Replica {
   #move(place: Place): void {
     const { actor, counter } = Envelope.decode(place.slab.envelopeAt(place.at))
     const item = this.held(toBinary(actor!), counter)
-    if (item?.isAt(place) === true) item.moveTo(this.#arena)
+    if (item?.isAt(place) === true) item.moveTo(this.#slabs)
   }
 
   #count(key: string, isOneMore: boolean): void {

@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict'
 import { dotText, makeRegister } from '../../src/core/item.ts'
 import type { Item } from '../../src/core/item.ts'
-import { decodeLoneItems, encodeLoneItems } from '../../src/core/repair/lone-items.ts'
+import {
+  decodeLoneItems,
+  encodeLoneItems,
+  joinEnvelopes,
+  splitEnvelopes,
+} from '../../src/core/repair/lone-items.ts'
 import { ActorTable, decodeActors } from '../../src/core/wire/dots.ts'
 import { hash } from '../support/fleet.ts'
 
@@ -18,7 +23,7 @@ function sent() {
   return { wire, actors: decodeActors(table.actors)! }
 }
 
-function flipped(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+function flipped(bytes: Uint8Array): Uint8Array {
   const copy = bytes.slice()
   copy[copy.length - 1]! ^= 1
   return copy
@@ -37,15 +42,16 @@ describe('core: lone items of a chunk', () => {
     }
   })
 
-  const spoilings: [string, (item: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>][] = [
+  const spoilings: [string, (item: Uint8Array) => Uint8Array][] = [
     ['that does not decode', (item) => item.slice(0, 10)],
     ['in which a bit has flipped since its sender made it', flipped],
   ]
   for (const [what, spoil] of spoilings) {
     it(`are taken but for one ${what}, of which the dot stays to be had (R14, R16)`, () => {
       const { wire, actors } = sent()
-      wire.items[1] = spoil(wire.items[1]!)
-      const states = decodeLoneItems(wire, actors, hash)!
+      const envelopes = splitEnvelopes(wire)!
+      envelopes[1] = spoil(envelopes[1]!)
+      const states = decodeLoneItems({ ...wire, ...joinEnvelopes(envelopes) }, actors, hash)!
       assert.deepEqual(
         states.map(({ items, itemsRefused }) => [items.length, itemsRefused]),
         [
@@ -61,10 +67,12 @@ describe('core: lone items of a chunk', () => {
 
   it('are malformed when their lists do not fit together', () => {
     const { wire, actors } = sent()
-    const { items, held, checks } = wire
+    const { items, lengths, held, checks } = wire
     const decode = (change: Partial<typeof wire>) =>
       decodeLoneItems({ ...wire, ...change }, actors, hash)
     assert.equal(decode({ items: items.slice(1) }), undefined)
+    assert.equal(decode({ lengths: lengths.slice(1) }), undefined)
+    assert.equal(decode(joinEnvelopes(splitEnvelopes(wire)!.slice(1))), undefined)
     assert.equal(decode({ held: held.slice(0, -2) }), undefined)
     assert.equal(decode({ checks: checks.slice(4) }), undefined)
     assert.equal(decode({ checks: checks.slice(1) }), undefined)

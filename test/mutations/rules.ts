@@ -309,10 +309,10 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     also: [
       {
         file: 'repair/lone-items.js',
-        find: `return items.map(`,
-        replace: `if (items.some((bytes, index) => !decodeChecked(bytes, checks, index, hash)))
+        find: `return envelopes.map(`,
+        replace: `if (envelopes.some((bytes, index) => !decodeChecked(bytes, checks, index, hash)))
         return undefined;
-    return items.map(`,
+    return envelopes.map(`,
       },
     ],
   },

@@ -10,9 +10,11 @@
  */
 import { decodeItem } from '../../src/core/item.ts'
 import { VERSION_MAX } from '../../src/core/links.ts'
+import { joinEnvelopes, splitEnvelopes } from '../../src/core/repair/lone-items.ts'
 import { decodeGossip } from '../../src/core/wire/gossip.ts'
 import { decodeLink, encodeLink } from '../../src/core/wire/link.ts'
 import type { LinkMessage } from '../../src/core/wire/link.ts'
+import type { Chunk } from '../../src/core/wire/messages.ts'
 import { quickHash } from './quick-hash.ts'
 import type { Seeded } from './seeded.ts'
 
@@ -66,26 +68,32 @@ function spoilItem(bytes: Uint8Array, random: Seeded): Uint8Array | undefined {
   })
 }
 
+interface Items {
+  items: Uint8Array[]
+}
+
 /** Wherever a message of repair has items. */
-export function itemLists(message: LinkMessage): { items: Uint8Array[] }[] {
-  if (message.type === 'chunk') return [message.body, ...message.body.keys]
+export function itemLists(message: LinkMessage): Items[] {
+  if (message.type === 'chunk') return [loneItems(message.body), ...message.body.keys]
   return message.type === 'resolved' ? message.body.keys : []
 }
 
+function loneItems(chunk: Chunk): Items {
+  return { items: splitEnvelopes(chunk) ?? [] }
+}
+
 /** A message with its items changed; undefined where it has none. `change` gets those of each key that has any. */
-function changeItems(
-  bytes: Uint8Array,
-  change: (keys: { items: Uint8Array[] }[]) => void,
-): Uint8Array | undefined {
+function changeItems(bytes: Uint8Array, change: (keys: Items[]) => void): Uint8Array | undefined {
   if (!HAVE_ITEMS.has(bytes[0]!)) return undefined
   const message = decodeLink(bytes)
   if (typeof message === 'string') return undefined
   if (message.type !== 'chunk' && message.type !== 'resolved') return undefined
-  const keys = itemLists(message).filter(({ items }) => items.length > 0)
+  const lists = itemLists(message)
+  const keys = lists.filter(({ items }) => items.length > 0)
   if (keys.length === 0) return undefined
   change(keys)
   return message.type === 'chunk'
-    ? encodeLink('chunk', message.body)
+    ? encodeLink('chunk', { ...message.body, ...joinEnvelopes(lists[0]!.items) })
     : encodeLink('resolved', message.body)
 }
 

@@ -165,8 +165,9 @@ class ChunkBuilder {
   readonly #sizes: RepairSizes
   readonly #table = new ActorTable()
   readonly #ranges: DotRange[] = []
-  /** An item where nothing else is to be told of its key. */
-  readonly #keys = new Map<string, Item | NamedKey>()
+  /** Items of whose keys nothing else is to be told: all that a pull brings, nearly always, and so not in the map. */
+  readonly #lone: Item[] = []
+  readonly #keys = new Map<string, NamedKey>()
   /** What the first key was named for. */
   #first: Dot | undefined
   #bytes = 0
@@ -195,17 +196,13 @@ class ChunkBuilder {
   }
 
   build(session: number): Chunk {
-    const lone: Item[] = []
     const keys: WireKeyState[] = []
-    for (const named of this.#keys.values()) {
-      if (named instanceof Item) lone.push(named)
-      else keys.push(encodeKeyState(named, this.#table))
-    }
+    for (const named of this.#keys.values()) keys.push(encodeKeyState(named, this.#table))
     return {
       session,
       ranges: encodeRanges(this.#ranges, this.#table),
       keys,
-      ...encodeLoneItems(lone, this.#table),
+      ...encodeLoneItems(this.#lone, this.#table),
       actors: this.#table.actors,
     }
   }
@@ -214,7 +211,8 @@ class ChunkBuilder {
   #nameKeysOf({ actor, from, to }: DotRange): number | undefined {
     const removals = this.#replica.removals.inRange(actor, from, to)
     let removal = removals.next()
-    for (const item of this.#replica.fromDot(actor, from)) {
+    const items = this.#replica.fromDot(actor, from)
+    for (let item = items.take(); item !== undefined; item = items.take()) {
       if (item.actor !== actor || item.counter > to) break
       while (removal.done !== true && removal.value.counter < item.counter) {
         if (!this.#nameKey(removal.value.key, removal.value)) return removal.value.counter
@@ -234,8 +232,8 @@ class ChunkBuilder {
    * other key of that dot (one with two contents may have several): a chunk that stops where it began would come again for ever.
    */
   #nameKey(key: string, cause: Item | Removal): boolean {
-    const named = this.#keys.get(key)
-    if (named !== undefined) return this.#nameAgain(key, named, cause)
+    const named = this.#keys.get(key) ?? this.#loneToo(key, cause)
+    if (named !== undefined) return this.#nameAgain(named, cause)
     const isLone = cause instanceof Item && this.#replica.isAlone(cause)
     const parts = isLone ? cause : this.#keyParts(key, cause)
     const bytes = parts instanceof Item ? loneItemBytes(parts) : keyStateBytes(parts)
@@ -243,19 +241,26 @@ class ChunkBuilder {
     if (compareDots(cause, this.#first) !== 0 && this.#bytes + bytes > this.#sizes.chunkBytes) {
       return false
     }
-    this.#keys.set(key, parts)
+    if (parts instanceof Item) this.#lone.push(parts)
+    else this.#keys.set(key, parts)
     this.#bytes += bytes
     return true
   }
 
-  #nameAgain(key: string, named: Item | NamedKey, cause: Item | Removal): boolean {
-    if (cause instanceof Item) {
-      return named instanceof Item ? named === cause : named.items.includes(cause)
-    }
-    const proof = proofOf(cause)
-    if (named instanceof Item) {
-      this.#keys.set(key, { key, held: [named], items: [named], proofs: [proof] })
-    } else named.proofs.push(proof)
+  /** Of a key of which an item was named, and now a removal is: what is told of the key. No other item of it is held. */
+  #loneToo(key: string, cause: Item | Removal): NamedKey | undefined {
+    if (cause instanceof Item) return undefined
+    const at = this.#lone.findIndex((item) => item.key === key)
+    if (at < 0) return undefined
+    const items = this.#lone.splice(at, 1)
+    const named = { key, held: items, items, proofs: [] }
+    this.#keys.set(key, named)
+    return named
+  }
+
+  #nameAgain(named: NamedKey, cause: Item | Removal): boolean {
+    if (cause instanceof Item) return named.items.includes(cause)
+    named.proofs.push(proofOf(cause))
     this.#bytes += PROOF_BYTES
     return true
   }

@@ -2166,7 +2166,8 @@ export interface Chunk {
   actors: Uint8Array<ArrayBuffer>[]
   ranges: Uint8Array<ArrayBuffer>
   keys: KeyState[]
-  items: Uint8Array<ArrayBuffer>[]
+  items: Uint8Array<ArrayBuffer>
+  lengths: Uint8Array<ArrayBuffer>
   held: Uint8Array<ArrayBuffer>
   checks: Uint8Array<ArrayBuffer>
 }
@@ -2205,20 +2206,23 @@ export namespace Chunk {
           }
         }
 
-        if (obj.items != null && obj.items.length > 0) {
-          for (const value of obj.items) {
-            w.uint32(42)
-            w.bytes(value)
-          }
+        if ((obj.items != null && obj.items.byteLength > 0)) {
+          w.uint32(42)
+          w.bytes(obj.items)
+        }
+
+        if ((obj.lengths != null && obj.lengths.byteLength > 0)) {
+          w.uint32(50)
+          w.bytes(obj.lengths)
         }
 
         if ((obj.held != null && obj.held.byteLength > 0)) {
-          w.uint32(50)
+          w.uint32(58)
           w.bytes(obj.held)
         }
 
         if ((obj.checks != null && obj.checks.byteLength > 0)) {
-          w.uint32(58)
+          w.uint32(66)
           w.bytes(obj.checks)
         }
 
@@ -2231,7 +2235,8 @@ export namespace Chunk {
           actors: [],
           ranges: uint8ArrayAlloc(0),
           keys: [],
-          items: [],
+          items: uint8ArrayAlloc(0),
+          lengths: uint8ArrayAlloc(0),
           held: uint8ArrayAlloc(0),
           checks: uint8ArrayAlloc(0)
         }
@@ -2269,18 +2274,18 @@ export namespace Chunk {
               break
             }
             case 5: {
-              if (opts.limits?.items != null && obj.items.length === opts.limits.items) {
-                throw new MaxLengthError('Decode error - repeated field "items" had too many elements')
-              }
-
-              obj.items.push(reader.bytes())
+              obj.items = reader.bytes()
               break
             }
             case 6: {
-              obj.held = reader.bytes()
+              obj.lengths = reader.bytes()
               break
             }
             case 7: {
+              obj.held = reader.bytes()
+              break
+            }
+            case 8: {
               obj.checks = reader.bytes()
               break
             }
@@ -2295,8 +2300,7 @@ export namespace Chunk {
       }, function * (reader, length, prefix, opts = {}) {
         const obj = {
           actors: 0,
-          keys: 0,
-          items: 0
+          keys: 0
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -2353,28 +2357,27 @@ export namespace Chunk {
               break
             }
             case 5: {
-              if (opts.limits?.items != null && obj.items === opts.limits.items) {
-                throw new MaxLengthError('Streaming decode error - repeated field "items" had too many elements')
-              }
-
               yield {
-                field: `${prefix}.items[]`,
-                index: obj.items,
+                field: `${prefix}.items`,
                 value: reader.bytes()
               }
-
-              obj.items++
-
               break
             }
             case 6: {
+              yield {
+                field: `${prefix}.lengths`,
+                value: reader.bytes()
+              }
+              break
+            }
+            case 7: {
               yield {
                 field: `${prefix}.held`,
                 value: reader.bytes()
               }
               break
             }
-            case 7: {
+            case 8: {
               yield {
                 field: `${prefix}.checks`,
                 value: reader.bytes()
@@ -2458,8 +2461,12 @@ export namespace Chunk {
   }
 
   export interface ChunkItemsFieldEvent {
-    field: '$.items[]'
-    index: number
+    field: '$.items'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface ChunkLengthsFieldEvent {
+    field: '$.lengths'
     value: Uint8Array<ArrayBuffer>
   }
 
@@ -2481,7 +2488,7 @@ export namespace Chunk {
     return decodeMessage(buf, Chunk.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Chunk>): Generator<ChunkSessionFieldEvent | ChunkActorsFieldEvent | ChunkRangesFieldEvent | ChunkKeysKeyFieldEvent | ChunkKeysHeldFieldEvent | ChunkKeysItemsFieldEvent | ChunkKeysRemovedFieldEvent | ChunkKeysMutationsFieldEvent | ChunkKeysProvedFieldEvent | ChunkKeysHearsayFieldEvent | ChunkKeysChecksFieldEvent | ChunkItemsFieldEvent | ChunkHeldFieldEvent | ChunkChecksFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Chunk>): Generator<ChunkSessionFieldEvent | ChunkActorsFieldEvent | ChunkRangesFieldEvent | ChunkKeysKeyFieldEvent | ChunkKeysHeldFieldEvent | ChunkKeysItemsFieldEvent | ChunkKeysRemovedFieldEvent | ChunkKeysMutationsFieldEvent | ChunkKeysProvedFieldEvent | ChunkKeysHearsayFieldEvent | ChunkKeysChecksFieldEvent | ChunkItemsFieldEvent | ChunkLengthsFieldEvent | ChunkHeldFieldEvent | ChunkChecksFieldEvent> {
     return streamMessage(buf, Chunk.codec(), opts)
   }
 }

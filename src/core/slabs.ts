@@ -15,14 +15,14 @@ const SLAB_BYTES_MIN = 8 * 1024
 const SLAB_BYTES_MAX = 64 * 1024
 
 export class Slab {
-  readonly arena: Arena
+  readonly owner: Slabs
   readonly bytes: Uint8Array
   /** Bytes that are written, and those of them that are in use. */
   used = 0
   live = 0
 
-  constructor(arena: Arena, size: number) {
-    this.arena = arena
+  constructor(owner: Slabs, size: number) {
+    this.owner = owner
     this.bytes = new Uint8Array(size)
   }
 
@@ -60,7 +60,7 @@ export interface Place {
   at: number
 }
 
-export class Arena {
+export class Slabs {
   readonly #move: (place: Place) => void
   #size = SLAB_BYTES_MIN
   #newest = new Slab(this, SLAB_BYTES_MIN)

@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { Arena } from '../../src/core/arena.ts'
-import type { Place, Slab } from '../../src/core/arena.ts'
 import { decodeItem, makeRegister } from '../../src/core/item.ts'
 import type { Item } from '../../src/core/item.ts'
 import { Replica } from '../../src/core/replica.ts'
+import { Slabs } from '../../src/core/slabs.ts'
+import type { Place, Slab } from '../../src/core/slabs.ts'
 import { hash } from '../support/fleet.ts'
 
 const SLAB_BYTES_MAX = 64 * 1024
 
-/** What lives in an arena, and what each of it should read like. */
+/** What lives in slabs, and what each of it should read like. */
 class Tenants {
-  readonly arena = new Arena((place) => this.#move(place))
+  readonly slabs = new Slabs((place) => this.#move(place))
   readonly all = new Set<{ envelope: Uint8Array; place: Place }>()
 
   add(envelope: Uint8Array): void {
-    this.all.add({ envelope, place: this.arena.add(envelope)! })
+    this.all.add({ envelope, place: this.slabs.add(envelope)! })
   }
 
   /** Lets the one go that is `pick` places from the first, round and round. */
@@ -23,25 +23,25 @@ class Tenants {
     const one = [...this.all][pick % this.all.size]
     if (one === undefined) return
     this.all.delete(one)
-    this.arena.release(one.place)
+    this.slabs.release(one.place)
   }
 
   check(): void {
-    const slabs = new Set<Slab>()
+    const used = new Set<Slab>()
     let bytes = 0
     for (const { envelope, place } of this.all) {
       assert.deepEqual(place.slab.envelopeAt(place.at), envelope)
-      slabs.add(place.slab)
+      used.add(place.slab)
       bytes += envelope.length + 2
     }
-    const room = [...slabs].reduce((sum, slab) => sum + slab.bytes.length, 0)
+    const room = [...used].reduce((sum, slab) => sum + slab.bytes.length, 0)
     assert.ok(room <= 2 * bytes + SLAB_BYTES_MAX, `${room} bytes for ${bytes}`)
   }
 
   #move({ slab, at }: Place): void {
     for (const one of this.all) {
       if (one.place.slab !== slab || one.place.at !== at) continue
-      one.place = this.arena.add(one.envelope)!
+      one.place = this.slabs.add(one.envelope)!
     }
   }
 }
@@ -60,7 +60,7 @@ function register(counter: number, bytes: number): Item {
   return makeRegister({ ...at, key: `key ${counter}`, value: filled(bytes, counter) }, hash)
 }
 
-describe('the arena of envelopes', () => {
+describe('core: slabs of envelopes', () => {
   it('keeps each as it was, in at most twice the bytes, whatever is let go', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40, size: 'max' }), (steps) => {
@@ -77,13 +77,13 @@ describe('the arena of envelopes', () => {
   })
 
   it('leaves to others what is too long', () => {
-    const { arena } = new Tenants()
-    assert.notEqual(arena.add(new Uint8Array(2048)), undefined)
-    assert.equal(arena.add(new Uint8Array(2049)), undefined)
+    const { slabs } = new Tenants()
+    assert.notEqual(slabs.add(new Uint8Array(2048)), undefined)
+    assert.equal(slabs.add(new Uint8Array(2049)), undefined)
   })
 })
 
-describe('envelopes in a replica', () => {
+describe('core: envelopes in a replica', () => {
   it('are what they were, those of removed items too, and views that were taken before', () => {
     const replica = new Replica(hash)
     const items = Array.from({ length: 2_000 }, (_, i) => register(i + 1, i % 3_000))
