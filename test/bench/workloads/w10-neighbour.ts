@@ -2,12 +2,13 @@
  * W10: a good neighbour: what clients of a daemon feel while a newcomer pulls its whole map.
  *
  * One client puts and gets, one request after the other with a pause between, each a request of its own as applications make
- * them: first on the quiet daemon, then while a newcomer, from the start of its process until it holds everything, pulls the
- * same keys from a daemon of another fleet, then while one pulls them from this daemon, and then on the quiet daemon again.
- * "Ordinary" is the greater of the two quiet p99.
+ * them: from the start of the newcomer's process until it holds everything; then with nothing to do but to tell the newcomer,
+ * which is a peer now, of the puts; then while another newcomer pulls the same keys from a daemon of another fleet; and then
+ * quietly again. "Ordinary" is the p99 of both quiet phases together: a daemon has peers, and what it costs to tell them is
+ * ordinary.
  *
- * The newcomer stands for another machine: the daemon and its client share one core all the time, and the newcomer has the
- * others. The machine is one all the same, and busy, and its disk too. What that alone does to clients the pull from the other
+ * The newcomers stand for other machines: the daemon and its client share one core all the time, and the newcomers have the
+ * others. The machine is one all the same, and busy, and so is its disk. What that alone does to clients the pull from the other
  * fleet shows, "beside": only what is more than that comes from being pulled from.
  */
 import { setTimeout as pause } from 'node:timers/promises'
@@ -68,23 +69,32 @@ async function prepare({ nodes }: HearsayCluster, keys: number): Promise<void> {
   await fill(node, touched())
 }
 
-/** What clients of `daemon` feel while a newcomer pulls from `source`. */
-async function touchDuringPull(
-  daemon: HearsayNode,
-  source: HearsayCluster,
+/** A newcomer that is going to pull from the daemon of a fleet. */
+async function newcomerOf(
+  cluster: HearsayCluster,
   elsewhere: readonly string[],
+): Promise<HearsayNode> {
+  const settings = cluster.settings(cluster.nodes)
+  return new HearsayNode(await cluster.fleet.create({ wrap: [...elsewhere], settings }))
+}
+
+/** What clients of `daemon` feel until a newcomer, which goes on running, holds so many keys. */
+async function touchDuringPull(
+  { daemon }: HearsayNode,
+  newcomer: HearsayNode,
+  keys: number,
 ): Promise<[Waits, Window]> {
-  const keys = (await source.nodes[0]!.keys())!
-  const settings = source.settings(source.nodes)
-  const newcomer = new HearsayNode(await source.fleet.create({ wrap: [...elsewhere], settings }))
-  const [waits, { window }] = await touchDuring(daemon.daemon, () =>
+  const [waits, { window }] = await touchDuring(daemon, () =>
     metered([daemon], async () => {
       newcomer.launch()
       await allHold([newcomer], keys)
     }),
   )
-  await newcomer.stop()
   return [waits, window]
+}
+
+function together(a: Waits, b: Waits): Waits {
+  return { get: [...a.get, ...b.get], put: [...a.put, ...b.put] }
 }
 
 async function measure(
@@ -102,22 +112,28 @@ async function measure(
   const quiet = async (): Promise<Waits> =>
     (await touchDuring(daemon.daemon, () => pause(quietMs)))[0]
   await bench.alternate(`${keys} keys`, [hearsay], async ({ note }) => {
-    const before = await quiet()
-    const [beside, besideWindow] = await touchDuringPull(daemon, other, elsewhere)
-    const [during, window] = await touchDuringPull(daemon, here, elsewhere)
-    const after = await quiet()
+    const held = (await daemon.keys())!
+    const newcomer = await newcomerOf(here, elsewhere)
+    const [during, window] = await touchDuringPull(daemon, newcomer, held)
+    const quietFirst = await quiet()
+    const newcomerBeside = await newcomerOf(other, elsewhere)
+    const [beside, windowBeside] = await touchDuringPull(daemon, newcomerBeside, held)
+    await newcomerBeside.stop()
+    const ordinary = together(quietFirst, await quiet())
+    await newcomer.stop()
     for (const kind of ['get', 'put'] as const) {
-      const p99 = (waits: Waits): number => quantile(waits[kind], 0.99)
-      const ordinary = Math.max(p99(before), p99(after))
-      note(`${kind}: ordinary p99`, 'ms', ordinary)
-      note(`${kind}: p99 beside a pull`, 'ms', p99(beside))
-      note(`${kind}: p99 while it is pulled from`, 'ms', p99(during))
-      note(`${kind}: times the ordinary`, '', p99(during) / ordinary, '≤ 2')
-      note(`${kind}: times that beside a pull`, '', p99(during) / p99(beside))
+      const [usual, withOther, pulled] = [ordinary, beside, during].map((waits) =>
+        quantile(waits[kind], 0.99),
+      ) as [number, number, number]
+      note(`${kind}: ordinary p99`, 'ms', usual)
+      note(`${kind}: p99 beside a pull`, 'ms', withOther)
+      note(`${kind}: p99 while it is pulled from`, 'ms', pulled)
+      note(`${kind}: times the ordinary`, '', pulled / usual, '≤ 2')
+      note(`${kind}: times that beside a pull`, '', pulled / withOther)
       note(`${kind}: longest while it is pulled from`, 'ms', Math.max(...during[kind]))
     }
-    note('until the newcomer beside holds all', 's', besideWindow.seconds)
     note('until the newcomer holds all', 's', window.seconds)
+    note('until the one beside holds all', 's', windowBeside.seconds)
     note('CPU of the daemon that is pulled from', 's', window.cpuSeconds)
     note('requests while it is pulled from', '', during.get.length + during.put.length)
   })
