@@ -187,21 +187,23 @@ async function prepareDirectory(directory: string): Promise<string> {
 
 /** What is wrong with its tables. Refuses where LevelDB would not get through them alive. */
 async function damageOf(directory: string, files: PlainReader): Promise<string[]> {
-  const faults = new Map<string, string>()
+  if ((await faultsOf(directory, files)).length === 0) return []
+  const death = await deadly(directory)
+  // A table that was not finished when its writer was killed is in no list of LevelDB's: by now it has removed it, or written
+  // another one in its place, since it gives numbers out again that are in no list.
+  const damage = await faultsOf(directory, files)
+  if (death === undefined) return damage
+  throw damaged(directory, `${damage.join('; ')}; and LevelDB does not survive it (${death})`)
+}
+
+async function faultsOf(directory: string, files: PlainReader): Promise<string[]> {
+  const faults: string[] = []
   const unreadable = (what: string): never => {
     throw damaged(directory, what)
   }
-  const reading = files.read({ unreadable, damaged: (name, fault) => faults.set(name, fault) })
-  for await (const _bytes of reading) continue
-  if (faults.size === 0) return []
-  const death = await deadly(directory)
-  // A table that was not finished when its writer was killed is in no list of LevelDB's, which removed it meanwhile.
-  const names = await readdir(directory)
-  const damage = names
-    .filter((name) => faults.has(name))
-    .map((name) => `${name}: ${faults.get(name)}`)
-  if (death === undefined) return damage
-  throw damaged(directory, `${damage.join('; ')}; and LevelDB does not survive it (${death})`)
+  const told = (name: string, fault: string): number => faults.push(`${name}: ${fault}`)
+  for await (const _bytes of files.read({ unreadable, damaged: told })) continue
+  return faults
 }
 
 interface Opened {

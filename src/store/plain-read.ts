@@ -22,7 +22,7 @@ interface Told {
 
 export class PlainReader {
   readonly #directory: string
-  /** Size of each table when it was first seen finished. They are written once and never change. */
+  /** Size of each table when it was first seen finished, 0 of one that never was. They are written once and never change. */
   #finished = new Map<string, number>()
   #isFirst = true
 
@@ -53,7 +53,7 @@ export class PlainReader {
       const fault = tableFault(bytes)
       const mayBeUnfinished = known === undefined && !this.#isFirst
       if (fault !== undefined && mayBeUnfinished) continue
-      const size = known ?? bytes.length
+      const size = known ?? (fault === undefined ? bytes.length : 0)
       finished.set(name, size)
       if (fault !== undefined) told.damaged(name, fault)
       if (bytes.length < size) told.unreadable(`${name} has ${bytes.length} bytes, and had ${size}`)

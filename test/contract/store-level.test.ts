@@ -319,6 +319,26 @@ describe('level store', () => {
     await again.close()
   })
 
+  it('nor one whose number LevelDB gives out again, for what it puts together from its log', async () => {
+    const store = await openLevelStore(directory)
+    await store.commit(put(['a', '1']), { sync: true })
+    await store.close()
+    const tables = async (of: string): Promise<string[]> =>
+      (await readdir(of)).filter((name) => name.endsWith('.ldb'))
+    const copy = path.join(parent, 'copy')
+    await cp(directory, copy, { recursive: true })
+    const before = await tables(copy)
+    await (await openLevelStore(copy)).close()
+    const [written] = (await tables(copy)).filter((name) => !before.includes(name))
+    assert.ok(written !== undefined, 'opening it wrote no table')
+    const table = await readFile(path.join(copy, written))
+    await writeFile(path.join(directory, written), table.subarray(0, table.length / 2))
+    const again = await openLevelStore(directory)
+    assert.deepEqual(await contentOf(again), [['a', '1']])
+    await again.commit(put(['b', '2']), { sync: true })
+    await again.close()
+  })
+
   it('notices commits that are missing in the middle of its log', async () => {
     const store = await openLevelStore(directory)
     // LevelDB skips a damaged block of 32 KiB in its log and reads on behind it.
