@@ -86,7 +86,7 @@ describe('core: slabs of envelopes', () => {
 describe('core: envelopes in a replica', () => {
   it('are what they were, those of removed items too, and views that were taken before', () => {
     const replica = new Replica(hash)
-    const items = Array.from({ length: 2_000 }, (_, i) => register(i + 1, i % 3_000))
+    const items = Array.from({ length: 2_000 }, (_, i) => register(i + 1, 2 * i))
     const were = items.map((item) => item.envelope.slice())
     for (const item of items) replica.insert(item)
     const views = items.map((item) => item.envelope)
@@ -95,6 +95,7 @@ describe('core: envelopes in a replica', () => {
     for (const [i, item] of items.entries()) {
       assert.equal(item.envelopeBytes, were[i]!.length)
       assert.deepEqual(item.envelope, were[i])
+      assert.deepEqual(item.value(), filled(2 * i, item.counter))
       assert.deepEqual(views[i], were[i])
     }
     const held = [...replica.fromDot('', 0)].map(({ envelope }) => envelope)
