@@ -62,7 +62,6 @@ export interface Place {
 
 export class Slabs {
   readonly #move: (place: Place) => void
-  #size = SLAB_BYTES_MIN
   #newest = new Slab(this, SLAB_BYTES_MIN)
 
   /** @param move `add`s an envelope anew for whoever has it at this place; nobody has one that was let go */
@@ -77,8 +76,7 @@ export class Slabs {
       const slab = this.#newest
       const at = slab.append(envelope)
       if (at !== undefined) return { slab, at }
-      this.#size = Math.min(2 * this.#size, SLAB_BYTES_MAX)
-      this.#newest = new Slab(this, this.#size)
+      this.#newest = new Slab(this, Math.min(2 * slab.bytes.length, SLAB_BYTES_MAX))
       this.#evacuateIfSparse(slab)
     }
   }
