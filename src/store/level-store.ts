@@ -42,8 +42,9 @@
  * the store first (`level-trial.ts`), and if that ends by a signal the store is refused.
  *
  * A running store reads tables through the page cache: so `load` sees what became of them on disk since they were opened.
- * Its latest commits it reads from memory, until `inspect` moves them into a table and the log that had them goes. What it
- * does not read again before it is opened anew are its lists.
+ * Its latest commits it reads from memory, until `inspect` moves them into a table and the log that had them goes. Its lists it
+ * reads again only when it is opened anew, but `inspect` does. Tables that are in no list are not part of the store, and no
+ * damage whatever is in them (`level-manifest.ts`).
  *
  * Tables are read through a mapping, where what the disk cannot read ends the process by a signal. So every file is read as
  * plain bytes before (`plain-read.ts`): at opening, where it cannot be read it refuses, and by `inspect`.
@@ -109,7 +110,7 @@ import { HearsayError } from '../errors.ts'
 import { codeOf, makeDirectory, syncDirectory } from './durable-files.ts'
 import { openLevel } from './level-open.ts'
 import type { Level } from './level-open.ts'
-import { PlainReader } from './plain-read.ts'
+import { readPlainly } from './plain-read.ts'
 import {
   closed,
   commitFailed,
@@ -159,11 +160,10 @@ export async function openLevelStore(directory: string): Promise<Store> {
   if (openDirectories.has(identity)) throw locked(directory, `this process (${process.pid})`)
   openDirectories.add(identity)
   try {
-    const files = new PlainReader(directory)
-    const damage = await damageOf(directory, files)
+    const damage = await damageOf(directory)
     const opened = await openChained(directory)
     opened.damage.push(...damage)
-    return new LevelStore(directory, opened, files, () => openDirectories.delete(identity))
+    return new LevelStore(directory, opened, () => openDirectories.delete(identity))
   } catch (error) {
     openDirectories.delete(identity)
     throw error instanceof HearsayError ? error : openFailed(directory, error)
@@ -186,24 +186,16 @@ async function prepareDirectory(directory: string): Promise<string> {
 }
 
 /** What is wrong with its tables. Refuses where LevelDB would not get through them alive. */
-async function damageOf(directory: string, files: PlainReader): Promise<string[]> {
-  if ((await faultsOf(directory, files)).length === 0) return []
-  const death = await deadly(directory)
-  // A table that was not finished when its writer was killed is in no list of LevelDB's: by now it has removed it, or written
-  // another one in its place, since it gives numbers out again that are in no list.
-  const damage = await faultsOf(directory, files)
-  if (death === undefined) return damage
-  throw damaged(directory, `${damage.join('; ')}; and LevelDB does not survive it (${death})`)
-}
-
-async function faultsOf(directory: string, files: PlainReader): Promise<string[]> {
-  const faults: string[] = []
+async function damageOf(directory: string): Promise<string[]> {
+  const damage: string[] = []
   const unreadable = (what: string): never => {
     throw damaged(directory, what)
   }
-  const told = (name: string, fault: string): number => faults.push(`${name}: ${fault}`)
-  for await (const _bytes of files.read({ unreadable, damaged: told })) continue
-  return faults
+  const told = (name: string, fault: string): number => damage.push(`${name}: ${fault}`)
+  for await (const _bytes of readPlainly(directory, { unreadable, damaged: told })) continue
+  const death = damage.length === 0 ? undefined : await deadly(directory)
+  if (death === undefined) return damage
+  throw damaged(directory, `${damage.join('; ')}; and LevelDB does not survive it (${death})`)
 }
 
 interface Opened {
@@ -288,7 +280,6 @@ class LevelStore implements Store {
   readonly #level: Level
   readonly #damage: readonly string[]
   readonly #release: () => void
-  readonly #files: PlainReader
   /** Number of the latest commit handed to LevelDB. */
   #head: number
   /** Settles, never rejecting, when every commit asked for so far has settled. */
@@ -298,14 +289,8 @@ class LevelStore implements Store {
   #namesOf: number | undefined
   #closing: Promise<void> | undefined
 
-  constructor(
-    directory: string,
-    { level, head, damage }: Opened,
-    files: PlainReader,
-    release: () => void,
-  ) {
+  constructor(directory: string, { level, head, damage }: Opened, release: () => void) {
     this.#directory = directory
-    this.#files = files
     this.#level = level
     this.#head = head
     this.#damage = damage
@@ -383,7 +368,7 @@ class LevelStore implements Store {
   async *inspect(damaged: (what: string) => void): AsyncIterable<number> {
     this.#refuseClosed()
     await this.#level.compactRange(BEHIND_RECORDS, BEHIND_RECORDS)
-    yield* this.#files.read({
+    yield* readPlainly(this.#directory, {
       unreadable: damaged,
       damaged: (name, fault) => damaged(`${name}: ${fault}`),
     })

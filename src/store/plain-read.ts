@@ -8,57 +8,61 @@
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { codeOf } from './durable-files.ts'
+import { tablesIn } from './level-manifest.ts'
 import { tableFault } from './table-check.ts'
 
-const TABLE = /\.(ldb|sst)$/
+const TABLE = /^(\d+)\.(?:ldb|sst)$/
 const READ_BY_LEVELDB = /^(\d+\.(ldb|sst|log)|MANIFEST-\d+|CURRENT)$/
 
 interface Told {
-  /** A file cannot be read, or is too short. */
+  /** A file cannot be read. */
   unreadable(what: string): void
-  /** A table is not as it was written. */
+  /** A table, or the list of them, is not as it was written. */
   damaged(name: string, fault: string): void
 }
 
-export class PlainReader {
-  readonly #directory: string
-  /** Size of each table when it was first seen finished, 0 of one that never was. They are written once and never change. */
-  #finished = new Map<string, number>()
-  #isFirst = true
-
-  constructor(directory: string) {
-    this.#directory = directory
-  }
-
-  /**
-   * Yields the bytes read since the last time. The first time must be before LevelDB opens the store. Later a table that is
-   * not whole, and never was, may be one that is still being written: it is passed over.
-   */
-  async *read(told: Told): AsyncGenerator<number> {
-    const finished = new Map<string, number>()
-    for (const name of await readdir(this.#directory)) {
-      if (!READ_BY_LEVELDB.test(name)) continue
-      let bytes: Buffer
-      try {
-        bytes = await readFile(path.join(this.#directory, name))
-      } catch (error) {
-        // Compaction removes files at any moment.
-        if (codeOf(error) === 'ENOENT') continue
-        told.unreadable(`${name} cannot be read: ${(error as Error).message}`)
-        continue
-      }
-      if (bytes.length > 0) yield bytes.length
-      if (!TABLE.test(name)) continue
-      const known = this.#finished.get(name)
-      const fault = tableFault(bytes)
-      const mayBeUnfinished = known === undefined && !this.#isFirst
-      if (fault !== undefined && mayBeUnfinished) continue
-      const size = known ?? (fault === undefined ? bytes.length : 0)
-      finished.set(name, size)
-      if (fault !== undefined) told.damaged(name, fault)
-      if (bytes.length < size) told.unreadable(`${name} has ${bytes.length} bytes, and had ${size}`)
+/** Yields the bytes that were read since the last time. Tables that are in no list are no part of the store, and passed over. */
+export async function* readPlainly(directory: string, told: Told): AsyncGenerator<number> {
+  const listed = await listedTables(directory, told)
+  for (const name of await readdir(directory)) {
+    if (!READ_BY_LEVELDB.test(name)) continue
+    const number = TABLE.exec(name)?.[1]
+    const size = number === undefined ? undefined : listed?.get(Number(number))
+    if (number !== undefined && listed !== undefined && size === undefined) continue
+    let bytes: Buffer
+    try {
+      bytes = await readFile(path.join(directory, name))
+    } catch (error) {
+      // Compaction removes files at any moment.
+      if (codeOf(error) === 'ENOENT') continue
+      told.unreadable(`${name} cannot be read: ${(error as Error).message}`)
+      continue
     }
-    this.#finished = finished
-    this.#isFirst = false
+    if (bytes.length > 0) yield bytes.length
+    if (number === undefined) continue
+    const fault =
+      size === undefined || size === bytes.length
+        ? tableFault(bytes)
+        : `it has ${bytes.length} bytes, and had ${size}`
+    if (fault !== undefined) told.damaged(name, fault)
+  }
+}
+
+/**
+ * The bytes that each table of the store has, by its number. Undefined where there is no list, or a damaged one: LevelDB then
+ * puts a store together from all that it finds.
+ */
+async function listedTables(
+  directory: string,
+  told: Told,
+): Promise<ReadonlyMap<number, number> | undefined> {
+  let name = 'CURRENT'
+  try {
+    name = (await readFile(path.join(directory, name), 'utf8')).trimEnd()
+    return tablesIn(await readFile(path.join(directory, name)))
+  } catch (error) {
+    // Files that are missing, or do not read, are told by whoever reads them all.
+    if (codeOf(error) === undefined) told.damaged(name, (error as Error).message)
+    return undefined
   }
 }

@@ -9,7 +9,7 @@
  */
 import { crc32c } from '@node-rs/crc32'
 import { uncompress } from 'snappyjs'
-import { decode, encodingLength } from 'uint8-varint'
+import { Cursor, masked } from './level-format.ts'
 
 const FOOTER_BYTES = 48
 const MAGIC = 0xdb4775248b80fb57n
@@ -68,35 +68,5 @@ function* entriesOf(block: Buffer): Generator<Cursor> {
     const valueBytes = cursor.varint()
     cursor.skip(keyBytes)
     yield new Cursor(cursor.skip(valueBytes))
-  }
-}
-
-/** So that the checksum of bytes that contain checksums is no worse than another (LevelDB, util/crc32c.h). */
-function masked(crc: number): number {
-  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
-}
-
-class Cursor {
-  readonly #bytes: Buffer
-  #at = 0
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes
-  }
-
-  get atEnd(): boolean {
-    return this.#at >= this.#bytes.length
-  }
-
-  varint(): number {
-    const value = decode(this.#bytes, this.#at)
-    this.#at += encodingLength(value)
-    return value
-  }
-
-  skip(bytes: number): Buffer {
-    const from = this.#at
-    this.#at += bytes
-    return this.#bytes.subarray(from, this.#at)
   }
 }

@@ -151,12 +151,23 @@ describe('the check of a running store', () => {
   it('is not ended by a table that became shorter', async () => {
     for (const name of await tables()) await truncate(path.join(directory, 'store', name), 100)
     const check = await checker().verify()
-    assert.match(check.damage.join(), /\.ldb has 100 bytes, and had/)
+    assert.match(check.damage.join(), /\.ldb: it has 100 bytes, and had/)
     assert.equal(check.rewritten, true)
     await write('afterwards')
     await close()
     await open()
     assert.equal(driver.engine.replica.keys, KEYS + 1)
+  })
+
+  it('also finds damage to the list of tables', async () => {
+    const store = path.join(directory, 'store')
+    const manifest = (await readFile(path.join(store, 'CURRENT'), 'utf8')).trimEnd()
+    const list = await readFile(path.join(store, manifest))
+    list[10]! ^= 1
+    await writeFile(path.join(store, manifest), list)
+    const check = await checker().verify()
+    assert.deepEqual(check.damage, [`${manifest}: the checksum of the record at 0 is wrong`])
+    assert.equal(check.rewritten, true)
   })
 
   it('goes on with the damaged one when it cannot be written anew, and says so', async () => {

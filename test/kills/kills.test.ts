@@ -6,6 +6,7 @@ import path from 'node:path'
 import { skipBecause, useFleet } from '../support/daemons.ts'
 import { PowerLoss, traced } from '../support/power-loss.ts'
 import { Seeded } from '../support/seeded.ts'
+import { endDuringMerges } from './merges.ts'
 import { KillWorld } from './world.ts'
 import type { Killed } from './world.ts'
 
@@ -25,6 +26,10 @@ describe('kills', function () {
     while (killed.length < 3) killed.push(...(await world.run()))
     await world.agree()
     assert.ok(world.acknowledged > 0)
+  })
+
+  it('and clean stops leave it where tables are being merged, and are no damage', async () => {
+    assert.ok((await endDuringMerges(fleet(), 4, 4)) > 0)
   })
 
   it('leave what was acknowledged where all that was not synced is lost', async function () {

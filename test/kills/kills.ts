@@ -1,6 +1,6 @@
 /**
  * `npm run kills`: kills real daemons under load, a thousand times with SIGKILL, and two hundred times more with what was
- * not synced lost. `world.ts` says what is checked.
+ * not synced lost. `world.ts` says what is checked. Then ends one fifty times while its store merges tables (`merges.ts`).
  *
  *     npm run kills -- --kills 1000 --lost 200 --seed 1
  *     npm run kills -- --kills 0 --lost 50 --without-sync     shows that losses are found: it must fail
@@ -8,12 +8,14 @@
 import { spawnSync } from 'node:child_process'
 import { Fleet } from '../support/daemons.ts'
 import { program, wholeNumber } from '../support/program.ts'
+import { endDuringMerges } from './merges.ts'
 import { KillWorld } from './world.ts'
 import type { Killed, Moment } from './world.ts'
 
 interface Options {
   kills: number
   lost: number
+  merges: number
   seed: number
   withoutSync: boolean
 }
@@ -24,6 +26,7 @@ const options = program(
 )
   .option('--kills <n>', 'with SIGKILL', wholeNumber(0), 1_000)
   .option('--lost <n>', 'with what was not synced lost', wholeNumber(0), 200)
+  .option('--merges <n>', 'while tables are merged, or stops', wholeNumber(0), 50)
   .option('--seed <s>', 'what is drawn', wholeNumber(0), 1)
   .option('--without-sync', 'show that losses are found: must fail', false)
   .parse()
@@ -108,6 +111,21 @@ async function runWorlds(losesPower: boolean, count: number): Promise<void> {
   }
 }
 
+async function runMerges(ends: number): Promise<void> {
+  const fleet = new Fleet()
+  try {
+    const acknowledged = await endDuringMerges(fleet, seed, ends)
+    console.log(
+      `seed ${seed}: ${ends} stops and kills while tables were merged, ${acknowledged} writes acknowledged: nothing is missing`,
+    )
+  } catch (error) {
+    console.error(`seed ${seed} (merges) failed\n${await fleet.report()}`)
+    throw error
+  } finally {
+    await fleet.close()
+  }
+}
+
 process.once('SIGINT', () => {
   console.log(tally.text())
   process.exit(130)
@@ -119,6 +137,7 @@ try {
   }
   await runWorlds(false, options.kills)
   await runWorlds(true, options.lost)
+  if (options.merges > 0) await runMerges(options.merges)
 } catch (error) {
   console.error(error)
   process.exitCode = 1

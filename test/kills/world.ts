@@ -168,7 +168,7 @@ export class KillWorld {
   }
 }
 
-async function undamaged({ client, name }: TestDaemon): Promise<void> {
+export async function undamaged({ client, name }: TestDaemon): Promise<void> {
   const { store } = await client.status()
   assert.equal(store.loss, undefined, `${name} says that records are missing`)
   assert.equal(store.rolledBack, undefined, `${name} says that its store went back`)
