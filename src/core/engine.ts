@@ -315,6 +315,7 @@ export class Engine {
     const change = this.#underWay?.change
     if (change === undefined) return
     change.apply()
+    this.#trust.removed(change.removed)
     for (const { answerer } of this.#links.peers.values()) answerer.removed(change.removed)
     this.#count('commits', 1)
     this.#finish(true)

@@ -395,9 +395,7 @@ export class Links {
       },
       rangesBegin: () => peer.rangesBegin(this.#host.now().mono),
       itemsRefused: (count) => this.#host.count('itemsRefused', count),
-      twin: (kept, lost) => trust.twin(peer.id, kept, lost),
-      mayGo: (items, vouched) => trust.mayGo({ peer: peer.id, items, vouched }),
-      believed: (range, seen) => trust.believed(peer.id, range, seen),
+      ...trust.inPeer(peer.id),
       finished: (receipt) => this.#onFinished(peer, receipt),
     }
   }
@@ -432,7 +430,7 @@ export class Links {
     const now = this.#host.now()
     const { session } = peer
     if (session?.tookLarge === true) this.#tellOfLarge(peer)
-    peer.heldBack = session?.heldBack === true
+    peer.onlyHeldBack = session?.onlyHeldBack === true
     peer.session = undefined
     this.#countSession(receipt)
     this.#keepReceipt(peer, receipt)

@@ -31,7 +31,7 @@ export type ProofOutcome =
 export const LASTING_MS = 2 * 60_000
 /** The range step towards one peer runs at most this often. */
 const RANGES_EVERY_MS = 3_000
-/** The same while it only brings what is held back. */
+/** The same while it only brings what is held back already. */
 const RANGES_EVERY_WHEN_HELD_BACK_MS = 60_000
 /**
  * After a comparison that differed, or with a peer that is not complete yet, the next comes this soon: what was on its way has arrived by then, or was lost and is no
@@ -80,8 +80,8 @@ export class Peer {
   failures = 0
   /** It had something for this replica while another peer was pulled from. */
   postponed = false
-  /** Its latest session said removals that are held back (R13): it will say them at every range step. */
-  heldBack = false
+  /** Its latest session only said removals that were held back already (R13): it will say them at every range step. */
+  onlyHeldBack = false
   lastDigest: { at: number; agreed: boolean } | undefined
   lastReceipt: Receipt | undefined
   clockOffset: number | undefined
@@ -154,7 +154,7 @@ export class Peer {
   #ranges(contextsEqual: boolean, now: Now): Plan['ranges'] {
     const lasting = this.#differsSince !== undefined && now.mono - this.#differsSince > LASTING_MS
     if (this.#settledDiffers < 2 && !lasting) return 'none'
-    const every = this.heldBack ? RANGES_EVERY_WHEN_HELD_BACK_MS : RANGES_EVERY_MS
+    const every = this.onlyHeldBack ? RANGES_EVERY_WHEN_HELD_BACK_MS : RANGES_EVERY_MS
     if (now.mono - this.#rangesAt < every) return 'none'
     return contextsEqual || lasting ? 'all' : 'settled'
   }

@@ -19,7 +19,9 @@
  * after restarts, for hearsay is stored; where only one is left, the removal waits for an operator or its time.
  *
  * What is held is not applied and not forgotten by the peer: it differs, so that it comes again with the next comparison,
- * and the guard decides anew. To refuse, an operator has the items written anew, under dots that nobody has removed.
+ * and the guard decides anew. Where very many keys differ a comparison names only some of them, and another peer's would name
+ * others: so every other peer is asked of what is held by name, once. To refuse, an operator has the items written anew, under
+ * dots that nobody has removed.
  */
 import type { Item } from './item.ts'
 import type { Replica } from './replica.ts'
@@ -58,6 +60,8 @@ export interface Claim {
 }
 
 interface HeldItem {
+  /** Ascending, in the order in which items came to be held. */
+  number: number
   /** As in `HeldKey`. */
   peer: string
   since: number
@@ -75,6 +79,9 @@ export class RemovalGuard {
   /** Keys emptied, by minute; index is the minute modulo the window. */
   readonly #emptied = new Uint32Array(WINDOW_MINUTES)
   #minute = 0
+  #numbers = 0
+  /** The greatest number of which a peer was asked by name. */
+  readonly #askedUpTo = new Map<string, number>()
   #approvedUntil = -Infinity
 
   constructor(replica: Replica, settings: RemovalGuardSettings) {
@@ -86,13 +93,35 @@ export class RemovalGuard {
   held(): HeldKey[] {
     const keys = new Map<string, HeldKey & { items: Item[] }>()
     for (const [item, { peer, since }] of this.#held) {
-      const { actor, counter, key } = item
+      const { key } = item
       const held = keys.get(key)
-      if (this.#replica.held(actor, counter) !== item) this.#held.delete(item)
-      else if (held === undefined) keys.set(key, { key, peer, since, items: [item] })
+      if (held === undefined) keys.set(key, { key, peer, since, items: [item] })
       else held.items.push(item)
     }
     return [...keys.values()]
+  }
+
+  /** Held items. */
+  get size(): number {
+    return this.#held.size
+  }
+
+  /** These went, for whatever reason. */
+  removed(items: Iterable<Item>): void {
+    if (this.#held.size === 0) return
+    for (const item of items) this.#held.delete(item)
+  }
+
+  /** Keys of which something is held that this peer did not vouch for, and was not asked about. */
+  toAsk(peer: string): Set<string> {
+    const keys = new Set<string>()
+    const askedUpTo = this.#askedUpTo.get(peer) ?? 0
+    for (const [{ key }, { number, voucher }] of this.#held) {
+      if (number > askedUpTo && voucher !== peer) keys.add(key)
+    }
+    if (this.#held.size === 0) this.#askedUpTo.clear()
+    else this.#askedUpTo.set(peer, this.#numbers)
+    return keys
   }
 
   judge(claim: Claim, mono: number): Verdict {
@@ -111,7 +140,9 @@ export class RemovalGuard {
     const held = this.#held.get(item)
     const voucher = claim.vouched(item) ? peer : undefined
     if (held === undefined) {
-      if (this.#held.size < HELD_MAX) this.#held.set(item, { peer, since: mono, voucher })
+      if (this.#held.size < HELD_MAX) {
+        this.#held.set(item, { number: ++this.#numbers, peer, since: mono, voucher })
+      }
       return 'hold'
     }
     if (held.voucher !== undefined && voucher !== undefined && held.voucher !== voucher) {

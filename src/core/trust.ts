@@ -30,6 +30,19 @@ export interface Doubts {
   actors: number
 }
 
+/** What a session asks of one peer's word. */
+export interface TrustInPeer {
+  mayGo(items: readonly Item[], vouched: (item: Item) => boolean): 'hold' | 'heard' | 'confirmed'
+  /** How much of a range to believe, given the greatest counter that is known here of its actor (R15). */
+  believed(range: DotRange, seen: number): DotRange | undefined
+  /** Of two contents of one dot the first is kept now, the second no more. */
+  twin(kept: Item, lost: Item): void
+  /** Keys of which other peers said what is held back, and this one was not asked about (R13). */
+  keysToAsk(): Iterable<string>
+  /** Items whose removal is held back, whoever said it. */
+  itemsHeldBack(): number
+}
+
 export class Trust {
   readonly #host: TrustHost
   readonly #guard: RemovalGuard
@@ -45,12 +58,27 @@ export class Trust {
     return { removals: this.#guard.held(), actors: this.#far.doubted(this.#host.replica.context) }
   }
 
+  /** Items were removed here. */
+  removed(items: Iterable<Item>): void {
+    this.#guard.removed(items)
+  }
+
   /** A dot that came with its contents, or the writer's own word. */
   heard({ actor, counter }: Dot): void {
     this.#far.heard(actor, counter)
   }
 
-  mayGo(claim: Claim): 'hold' | 'heard' | 'confirmed' {
+  inPeer(peer: string): TrustInPeer {
+    return {
+      mayGo: (items, vouched) => this.#mayGo({ peer, items, vouched }),
+      believed: (range, seen) => this.#believed(peer, range, seen),
+      twin: (kept, lost) => this.#twin(peer, kept, lost),
+      keysToAsk: () => this.#guard.toAsk(peer),
+      itemsHeldBack: () => this.#guard.size,
+    }
+  }
+
+  #mayGo(claim: Claim): 'hold' | 'heard' | 'confirmed' {
     const { peer } = claim
     const verdict = this.#guard.judge(claim, this.#host.now().mono)
     if (verdict === 'confirmed') return 'confirmed'
@@ -71,7 +99,7 @@ export class Trust {
     return 'hold'
   }
 
-  believed(peer: string, range: DotRange, seen: number): DotRange | undefined {
+  #believed(peer: string, range: DotRange, seen: number): DotRange | undefined {
     const belief = this.#far.judge(range, seen, peer, this.#host.now().mono)
     const actor = toHex(range.actor)
     if (belief.overdue) {
@@ -89,7 +117,7 @@ export class Trust {
     return belief.range
   }
 
-  twin(peer: string, kept: Item, lost: Item): void {
+  #twin(peer: string, kept: Item, lost: Item): void {
     this.#count('dotConflicts', 1)
     const dot = `${toHex(kept.actor)}:${kept.counter}`
     this.#host.emit({ type: 'twin', peer, kept, lost })

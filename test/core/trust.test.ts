@@ -8,6 +8,8 @@ import { makeRegister } from '../../src/core/item.ts'
 import type { Item } from '../../src/core/item.ts'
 import { RemovalGuard } from '../../src/core/removal-guard.ts'
 import type { Claim } from '../../src/core/removal-guard.ts'
+import { SIZES } from '../../src/core/repair/sizes.ts'
+import type { RepairSizes } from '../../src/core/repair/sizes.ts'
 import { Replica } from '../../src/core/replica.ts'
 import type { Delta } from '../../src/core/wire/gossip.ts'
 import { binary, Fleet, hash, SETTINGS, stateOf, summaryOf } from '../support/fleet.ts'
@@ -191,9 +193,9 @@ describe('far ranges (R15)', () => {
 })
 
 /** A fleet whose guard is strict, node 0 complete. */
-function fleetOf(nodes: number, removalsMax = 0): Fleet {
+function fleetOf(nodes: number, removalsMax = 0, sizes = SIZES): Fleet {
   const repair = { ...SETTINGS.repair, removalsMax }
-  return new Fleet({ seed: 1, nodes, settings: { ...SETTINGS, repair } })
+  return new Fleet({ seed: 1, nodes, settings: { ...SETTINGS, repair }, sizes })
 }
 
 function agree(fleet: Fleet, intervals = 6): boolean {
@@ -337,14 +339,15 @@ describe('deletes that a peer remembers', function () {
     assert.equal(b.live.counters()['removalsHeldBack'], undefined)
   })
 
-  it('are held back for a second peer when all have forgotten them, and no longer', () => {
-    const fleet = fleetOf(3)
+  /** Node c was away while so many keys were deleted, and nobody remembers it. */
+  function awayWhileDeleted(keys: number, sizes?: RepairSizes): { fleet: Fleet; c: SimNode } {
+    const fleet = fleetOf(3, 0, sizes)
     const [a, b, c] = fleet.nodes as [SimNode, SimNode, SimNode]
     fleet.startAll()
-    putKeys(fleet, a, 50)
+    putKeys(fleet, a, keys)
     assert.ok(agree(fleet))
     fleet.crash(c)
-    for (let i = 0; i < 50; i++) fleet.write(a, [{ op: 'delete', key: binary(`key${i}`) }])
+    for (let i = 0; i < keys; i++) fleet.write(a, [{ op: 'delete', key: binary(`key${i}`) }])
     fleet.pass(10_000)
     // Removal logs begin empty.
     for (const node of [a, b]) fleet.crash(node, node.disk.batches)
@@ -356,9 +359,20 @@ describe('deletes that a peer remembers', function () {
     ] as const) {
       fleet.connect(x, y)
     }
+    return { fleet, c }
+  }
+
+  it('are held back for a second peer when all have forgotten them, and no longer', () => {
+    const { fleet, c } = awayWhileDeleted(50)
     assert.ok(agree(fleet, 40), stateOf(c))
     assert.equal(c.live.replica.keys, 0)
     assert.ok((c.live.counters()['removalsHeldBack'] ?? 0) > 0, 'they were held back')
+  })
+
+  it('nor longer where they are many more than one range step compares', () => {
+    const { fleet, c } = awayWhileDeleted(1600, { ...SIZES, compared: 1 })
+    assert.ok(agree(fleet, 40), stateOf(c))
+    assert.equal(c.live.replica.keys, 0)
   })
 })
 

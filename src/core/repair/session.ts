@@ -28,6 +28,7 @@ import type { Dot, Hash, Item } from '../item.ts'
 import { boundAt } from '../replica.ts'
 import type { Replica } from '../replica.ts'
 import type { Now } from '../settings.ts'
+import type { TrustInPeer } from '../trust.ts'
 import { decodeActors, decodeRanges } from '../wire/dots.ts'
 import type { DotRange } from '../wire/dots.ts'
 import type { LinkBodies, LinkMessage, LinkType } from '../wire/link.ts'
@@ -88,7 +89,7 @@ export interface Plan {
   ranges: 'none' | 'settled' | 'all'
 }
 
-export interface SessionHost {
+export interface SessionHost extends TrustInPeer {
   replica: Replica
   sizes: RepairSizes
   hash: Hash
@@ -104,11 +105,6 @@ export interface SessionHost {
   pulled(complete: boolean): void
   rangesBegin(): void
   itemsRefused(count: number): void
-  /** Of two contents of one dot the first is kept now, the second no more. */
-  twin(kept: Item, lost: Item): void
-  mayGo: KeyStateJudge['mayGo']
-  /** How much of a range to believe, given the greatest counter that is known here of its actor (R15). */
-  believed(range: DotRange, seen: number): DotRange | undefined
   finished(receipt: Receipt): void
 }
 
@@ -162,6 +158,7 @@ export class RepairSession {
   brought = false
   /** Removals were held back: the peer will say them again. */
   heldBack = false
+  readonly #heldBackBefore: number
   /** This replica has all that the peer had when the session began. */
   proven = false
   /** The comparison is of a digest that was asked for. */
@@ -182,6 +179,13 @@ export class RepairSession {
     this.startedAt = now.mono
     this.progressAt = now.mono
     this.#receipt = emptyReceipt()
+    this.#heldBackBefore = host.itemsHeldBack()
+  }
+
+  /** Another session now would say the same. */
+  get onlyHeldBack(): boolean {
+    const isMore = this.#host.itemsHeldBack() > this.#heldBackBefore
+    return this.heldBack && this.#receipt.itemsRemoved === 0 && !isMore
   }
 
   /** Begins by asking for the peer's digest. */
@@ -435,6 +439,7 @@ export class RepairSession {
 
   #startRanges(): void {
     this.#host.rangesBegin()
+    for (const key of this.#host.keysToAsk()) this.#candidates.keys.add(key)
     const scope = scopeOf(this.#scopeClock)
     const ranges: Range[] = [{ lower: boundAt(0, 0), upper: scope.settledEnd }]
     if (this.#plan.ranges === 'all') {
