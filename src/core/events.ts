@@ -5,7 +5,7 @@ import type { FleetConvergence } from './fleet-tour.ts'
 import type { PeerFreshness } from './freshness.ts'
 import type { Item } from './item.ts'
 import type { RawBatch } from './records.ts'
-import type { Receipt } from './repair/session.ts'
+import type { Receipt } from './repair/receipt.ts'
 import type { LocalMutation, LocalResult, Refusal } from './writes.ts'
 import type { Delta } from './wire/gossip.ts'
 

@@ -5,7 +5,8 @@ import * as intervals from './intervals.ts'
 import type { Intervals } from './intervals.ts'
 import type { Answerer } from './repair/answerer.ts'
 import type { Comparison, Digest } from './repair/digest.ts'
-import type { Plan, Receipt, RepairSession } from './repair/session.ts'
+import type { Receipt } from './repair/receipt.ts'
+import type { Plan, RepairSession } from './repair/session.ts'
 import type { Now } from './settings.ts'
 
 /** Somebody waits to hear whether this replica has all that a peer has. */

@@ -6,7 +6,8 @@
  * another; nobody waits beyond the time that they gave.
  */
 import type { Peer, Proof, ProofOutcome } from './peer.ts'
-import type { Receipt, RepairSession } from './repair/session.ts'
+import type { Receipt } from './repair/receipt.ts'
+import type { RepairSession } from './repair/session.ts'
 import type { Replica } from './replica.ts'
 import type { Now } from './settings.ts'
 

@@ -2,7 +2,7 @@
 import type { DaemonConfig } from '../config/config.ts'
 import { toBinary, toHex } from '../core/bytes.ts'
 import { makeDigest } from '../core/repair/digest.ts'
-import type { Receipt } from '../core/repair/session.ts'
+import type { Receipt } from '../core/repair/receipt.ts'
 import type { PeerStatus, RepairReceipt, Status } from '../daemon-api.ts'
 import type { PeerId, Transport } from '../net/transport.ts'
 import type { DataDirectory } from '../store/data-dir.ts'

@@ -1,6 +1,6 @@
 /** Nothing waits for ever, and nothing turns in circles: deadlines, queues and retries of an engine. */
 import assert from 'node:assert/strict'
-import type { Receipt } from '../../src/core/repair/session.ts'
+import type { Receipt } from '../../src/core/repair/receipt.ts'
 import type { LocalMutation } from '../../src/core/writes.ts'
 import { binary, Fleet, SETTINGS, START_WALL_MS, summaryOf } from '../support/fleet.ts'
 import type { FleetOptions } from '../support/fleet.ts'

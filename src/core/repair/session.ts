@@ -48,6 +48,8 @@ import {
   RANGES_MAX,
 } from './ranges.ts'
 import type { Candidates, Range } from './ranges.ts'
+import { emptyReceipt } from './receipt.ts'
+import type { Receipt } from './receipt.ts'
 import { encodeResolve } from './resolve.ts'
 import type { RepairSizes } from './sizes.ts'
 
@@ -55,33 +57,6 @@ import type { RepairSizes } from './sizes.ts'
 const RANGE_ROUNDS_MAX = 12
 /** A proof pulls so few dots also while another pull is under way: to get some of them twice is cheaper than to wait. */
 const PROOF_PULL_DOTS_MAX = 4096
-
-export interface Receipt {
-  /** `postponed`: this daemon is pulling from another peer, or cannot store anything now; `busy`: the peer answers too many already. */
-  outcome: 'equal' | 'repaired' | 'postponed' | 'busy' | 'failed'
-  reason?: string
-  keysChanged: number
-  itemsReceived: number
-  itemsRemoved: number
-  messageBytes: number
-  rounds: number
-  durationMs: number
-  keysByRangeStep: number
-}
-
-/** Of a session that has done nothing yet. */
-export function emptyReceipt(): Receipt {
-  return {
-    outcome: 'equal',
-    keysChanged: 0,
-    itemsReceived: 0,
-    itemsRemoved: 0,
-    messageBytes: 0,
-    rounds: 0,
-    durationMs: 0,
-    keysByRangeStep: 0,
-  }
-}
 
 /** What to do after a comparison; the peer's history decides, not the session. */
 export interface Plan {
