@@ -255,6 +255,7 @@ export class Engine {
   /** Begins the next commit if none is under way. */
   #advance(): void {
     this.#purge.run(this.#now, this.#clock.state(this.#now).doubt, {
+      mono: () => this.#now.mono,
       submit: (work) => this.#submit(work),
       changed: (keys) => this.#effects.push({ type: 'changed', keys }),
     })

@@ -175,6 +175,35 @@ describe('rules', function () {
       for (const node of fleet.nodes) assert.equal(node.live.replica.size, 0)
     })
 
+    it('goes on with what is due until all is purged, a part at a time', () => {
+      const fleet = new Fleet({ seed: 1, nodes: 2 })
+      fleet.startAll()
+      const keys = 25_000
+      const writes = Array.from({ length: keys }, (_, i): LocalMutation => ({
+        op: 'put',
+        key: binary(`key${i}`),
+        value: Uint8Array.of(1),
+        expiry,
+      }))
+      for (let at = 0; at < keys; at += 1000) {
+        fleet.write(fleet.nodes[0]!, writes.slice(at, at + 1000))
+        fleet.pass(10)
+      }
+      assert.ok(agree(fleet))
+      assert.equal(fleet.nodes[1]!.live.replica.size, keys)
+      let most = 0
+      fleet.observers.push({
+        after: (_node, _event, effects) => {
+          for (const effect of effects) {
+            if (effect.type === 'commit') most = Math.max(most, effect.batch.deletes.length)
+          }
+        },
+      })
+      fleet.pass(purgedAfter + 2 * purgeInterval - fleet.time)
+      for (const node of fleet.nodes) assert.equal(node.live.replica.size, 0)
+      assert.ok(most > 0 && most <= 1_000, `${most} in one commit`)
+    })
+
     for (const nodes of [1, 2, 3]) {
       it(`waits while a clock that jumped is in doubt, in a fleet of ${nodes}`, () => {
         const fleet = new Fleet({ seed: 1, nodes })
