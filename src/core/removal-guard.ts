@@ -3,8 +3,8 @@
  *
  * A peer that has a dot in its context and no item for it says "removed", and a single damaged replica that says so of
  * everything would empty the fleet. So keys that would lose items by removals that nothing but a context shows are counted,
- * over a sliding hour and all peers. Not counted are removals which a peer's removal log proves, and a value that a new one
- * of its key comes in the place of: whoever was away finds very many of those. Past the limit the items are *held*: they stay
+ * over a sliding hour and all peers. Not counted are removals which a peer's removal log proves, and a value beside which the
+ * peer shows a later one: whoever was away finds very many of those, and so does who hears of one value of a key in two. Past the limit the items are *held*: they stay
  * until
  * - two peers vouch for their removal, or
  * - an operator approves, or

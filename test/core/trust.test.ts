@@ -12,6 +12,7 @@ import { SIZES } from '../../src/core/repair/sizes.ts'
 import type { RepairSizes } from '../../src/core/repair/sizes.ts'
 import { Replica } from '../../src/core/replica.ts'
 import type { Delta } from '../../src/core/wire/gossip.ts'
+import type { LocalMutation } from '../../src/core/writes.ts'
 import { binary, Fleet, hash, SETTINGS, stateOf, summaryOf } from '../support/fleet.ts'
 import type { SimNode } from '../support/fleet.ts'
 import { Seeded } from '../support/seeded.ts'
@@ -270,6 +271,35 @@ describe('a replica that lost its items and does not know it (R13)', function ()
     fleet.pass(20 * fleet.settings.repair.interval)
     assert.equal(a.live.replica.size, 40)
     assert.equal(a.live.doubts().removals.length, 20)
+  })
+
+  it('is not what a peer looks like that shows a later value of each key, though nobody remembers how', () => {
+    const fleet = fleetOf(2)
+    const [a, b] = fleet.nodes as [SimNode, SimNode]
+    fleet.startAll()
+    const putAll = (value: number): void => {
+      const put = (i: number): LocalMutation => ({
+        op: 'put',
+        key: binary(`key${i}`),
+        value: Uint8Array.of(value),
+      })
+      fleet.write(
+        a,
+        Array.from({ length: 20 }, (_, i) => put(i)),
+      )
+      fleet.pass(100)
+    }
+    putAll(1)
+    assert.ok(agree(fleet))
+    // Of three values of each key the peer hears of the first and of the last: that superseded nothing that it has.
+    fleet.faults.gossipLoss = 1
+    putAll(2)
+    fleet.faults.gossipLoss = 0
+    putAll(3)
+    assert.equal(b.live.replica.size, 40)
+    assert.ok(agree(fleet, 12), stateOf(b))
+    assert.equal(b.live.replica.size, 20)
+    assert.equal(b.live.counters()['removalsHeldBack'], undefined)
   })
 
   it('refused, is given the items anew', () => {

@@ -30,7 +30,7 @@ import { toBinary } from '../../src/core/bytes.ts'
 import type { CoreEffect, CoreEvent } from '../../src/core/events.ts'
 import * as intervals from '../../src/core/intervals.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
-import { dotText } from '../../src/core/item.ts'
+import { compareStamps, dotText } from '../../src/core/item.ts'
 import type { Dot, Item } from '../../src/core/item.ts'
 import type { RawBatch } from '../../src/core/records.ts'
 import { boundAt } from '../../src/core/replica.ts'
@@ -357,20 +357,26 @@ export class FleetChecks implements Observer {
       return
     }
     if (node.broken || this.#twins.has(fact.actor)) return
-    if (this.#mayForget(account, fact, held ? read : undefined)) return
+    if (this.#mayForget(node, fact, held ? read : undefined)) return
     throw new CheckFailure(
       'no loss',
       `${node.id} has ${short(fact)} removed, and no mutation that is executed removes it`,
     )
   }
 
-  /** @param read the commit that removes what was held; absent where it never was */
-  #mayForget(account: Account, fact: Fact, read: BatchAccount | undefined): boolean {
+  /**
+   * What a replica lost goes elsewhere too beside a later value of its key: as if that had been written in its sight.
+   * @param read the commit that removes what was held; absent where it never was
+   */
+  #mayForget(node: SimNode, fact: Fact, read: BatchAccount | undefined): boolean {
     const forgotten = this.#forgotten.get(dotText(fact))
     if (forgotten === undefined || fact.item === undefined) return false
     const { key } = fact.item
-    const isReplaced = read?.seen.some(({ item }) => item?.key === key) === true
-    if (read !== undefined && !isReplaced && account.overdueKeys.add(key).size > read.overdue) {
+    const { overdueKeys } = this.#account(node)
+    const comes = read?.seen.some(({ item }) => item?.key === key) === true
+    const siblings = node.live.replica.siblings(key)
+    const isReplaced = comes || siblings.some((one) => compareStamps(one, fact.item!) > 0)
+    if (read !== undefined && !isReplaced && overdueKeys.add(key).size > read.overdue) {
       return false
     }
     forgotten.gone = true

@@ -201,12 +201,15 @@ export function applyKeyState(change: Change, state: KeyState, judge: KeyStateJu
     heldBack: false,
     toAsk: false,
   }
-  const fresh = those(state.items, (item): item is Item => !change.covers(item.actor, item.counter))
   for (const item of state.items) takeItem(change, item, applied)
   applied.missing = state.held.filter((dot) => !change.covers(dot.actor, dot.counter))
   if (applied.missing.length > 0 || state.key === '') return applied
-  const gone = without(change.siblings(state.key), state.held).filter((own) => judge.isDead(own))
-  if (gone.length > 0) removeGone(change, gone, { state, fresh, judge, applied })
+  const siblings = change.siblings(state.key)
+  const others = without(siblings, state.held)
+  const gone = others.filter((own) => judge.isDead(own))
+  if (gone.length === 0) return applied
+  const shown = siblings.filter((item) => !others.includes(item))
+  removeGone(change, gone, { state, shown, judge, applied })
   return applied
 }
 
@@ -226,23 +229,23 @@ function without(items: readonly Item[], dots: readonly Dot[]): Item[] {
 
 interface Look {
   state: KeyState
-  /** Items that came with it and are new here. */
-  fresh: readonly Item[]
+  /** Items that both hold now. */
+  shown: readonly Item[]
   judge: KeyStateJudge
   applied: Applied
 }
 
 /**
- * What a delete is known to have removed goes by proof. What a new value stands beside was replaced by it, for all that can be
- * seen. Of the rest nothing but the answerer's context speaks.
+ * What a delete is known to have removed goes by proof. What the answerer shows a later value of was replaced by that, for all
+ * that can be seen: perhaps through others, which are gone everywhere. Of the rest nothing but the answerer's context speaks.
  */
 function removeGone(change: Change, gone: readonly Item[], look: Look): void {
-  const { state, fresh, judge, applied } = look
+  const { state, shown, judge, applied } = look
   const proofs = new Map(state.proofs.map((proof) => [dotText(proof.removed), proof.mutation]))
   const bare: Item[] = []
   for (const own of gone) {
     const mutation = proofs.get(dotText(own))
-    const isReplaced = fresh.some((one) => one.field === own.field && compareStamps(one, own) > 0)
+    const isReplaced = shown.some((one) => one.field === own.field && compareStamps(one, own) > 0)
     if (mutation === undefined && !isReplaced) {
       bare.push(own)
       continue
