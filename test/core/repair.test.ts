@@ -184,6 +184,37 @@ describe('repair', function () {
     assert.equal(b!.live.replica.size, 190)
   })
 
+  it('finds as many as there are in one session, wherever they are', () => {
+    const removalsMax = 10_000
+    const repair = { ...SETTINGS.repair, removalsMax }
+    const fleet = new Fleet({ seed: 1, nodes: 2, settings: { ...SETTINGS, repair } })
+    const [a, b] = fleet.nodes
+    fleet.startAll()
+    const count = 48_000
+    const keys = Array.from({ length: count }, (_, i) => binary(`key${i}`))
+    fleet.write(
+      a!,
+      keys.map((key): LocalMutation => ({ op: 'put', key })),
+    )
+    fleet.pass(100)
+    agree(fleet)
+    fleet.cut(a!, b!)
+    fleet.pass(4_000)
+    fleet.write(
+      a!,
+      keys.filter((_, i) => i % 16 === 0).map((key): LocalMutation => ({ op: 'delete', key })),
+    )
+    fleet.pass(100)
+    fleet.crash(a!, a!.disk.batches)
+    fleet.restart(a!)
+    const before = b!.live.counters()['sessions.repaired'] ?? 0
+    reconnect(fleet)
+    agree(fleet)
+    assert.equal(b!.live.replica.size, (count / 16) * 15)
+    // A pull, and a session that finds the keys.
+    assert.equal(b!.live.counters()['sessions.repaired']! - before, 1)
+  })
+
   it('brings a removal in the pull itself while the answerer remembers the key', () => {
     const fleet = new Fleet({ seed: 1, nodes: 2 })
     const [a, b] = fleet.nodes

@@ -25,7 +25,7 @@ const BRANCHES = 16
 const LIST_HARD_MAX = 256
 /** Of each list at least so many own items are compared, where so many may be at all. */
 const COMPARED_WITH_LIST_MIN = 64
-/** Ranges in one message; what does not fit is found by the next session. */
+/** Ranges in one message; what does not fit is found by the next step. */
 export const RANGES_MAX = 1024
 const FINGERPRINT_BYTES = 8
 
@@ -102,7 +102,8 @@ export function answerRanges(
 /**
  * The asker's next claims after an answer; candidates from listed ranges go into `found`. Of what only the asker has, those
  * that the answerer may have removed; the others it has not seen yet, and comes for them itself. Where it has very many, a part
- * is compared: which one, `session` tells, its number.
+ * is compared: which one, `step` tells, the number of the range step. So it does of answers of which not all may fit into the
+ * next claims: the first ones could all be for the answerer to mend.
  */
 export function nextClaims(
   replica: Replica,
@@ -110,15 +111,16 @@ export function nextClaims(
   found: Candidates,
   mayBeRemoved: (item: Item) => boolean,
   sizes: RepairSizes,
-  session: number,
+  step: number,
 ): RangeClaim[] {
   const next: RangeClaim[] = []
   const lists = answer.filter(({ listed }) => listed).length
   const least = Math.min(COMPARED_WITH_LIST_MIN, sizes.compared)
   const size = Math.max(Math.floor(sizes.compared / lists), least)
-  for (const theirs of answer) {
+  const from = answer.length * BRANCHES > RANGES_MAX ? mixed(step) % answer.length : 0
+  for (const theirs of [...answer.slice(from), ...answer.slice(0, from)]) {
     if (theirs.listed) {
-      const part = partOf(replica, theirs, size, session)
+      const part = partOf(replica, theirs, size, step)
       found.partial ||= part !== theirs
       compareLists(replica, theirs, part, found, mayBeRemoved)
       continue
@@ -160,12 +162,12 @@ function list(replica: Replica, { lower, upper }: Range): RangeClaim {
 }
 
 /** The range itself, or one of the parts of so many items that it is made of. */
-function partOf(replica: Replica, range: Range, size: number, session: number): Range {
+function partOf(replica: Replica, range: Range, size: number, step: number): Range {
   const low = replica.rank(range.lower)
   const high = replica.rank(range.upper)
   if (high - low <= size) return range
   const parts = Math.ceil((high - low) / size)
-  const from = low + (mixed(session) % parts) * size
+  const from = low + (mixed(step) % parts) * size
   const end = from + size < high ? replica.atRank(from + size) : undefined
   return {
     lower: boundOf(replica.atRank(from)!),
@@ -173,9 +175,9 @@ function partOf(replica: Replica, range: Range, size: number, session: number): 
   }
 }
 
-/** Scatters the numbers of sessions, of which those with one peer may be every nth (MurmurHash3's finaliser). */
-function mixed(session: number): number {
-  let mix = Math.imul(session ^ (session >>> 16), 0x85ebca6b)
+/** Scatters the numbers of steps, of which those with one peer may be every nth (MurmurHash3's finaliser). */
+function mixed(step: number): number {
+  let mix = Math.imul(step ^ (step >>> 16), 0x85ebca6b)
   mix = Math.imul(mix ^ (mix >>> 13), 0xc2b2ae35)
   return (mix ^ (mix >>> 16)) >>> 0
 }

@@ -55,6 +55,10 @@ import type { RepairSizes } from './sizes.ts'
 
 /** n items take about log16(n) / 2 rounds; more means that the maps move faster than the step. */
 const RANGE_ROUNDS_MAX = 12
+/** A step names so much at a time; where it did not name all, and something came of it, another one follows at once. */
+const RANGE_STEPS_MAX = 256
+/** So that each step of each session has a number of its own. */
+const STEPS_APART = 2 ** 16
 /** A proof pulls so few dots also while another pull is under way: to get some of them twice is cheaper than to wait. */
 const PROOF_PULL_DOTS_MAX = 4096
 
@@ -138,9 +142,14 @@ export class RepairSession {
   proven = false
   /** The comparison is of a digest that was asked for. */
   #digestAsked = false
-  /** The range step has looked through everything, and nothing that it named was left open. */
+  #rangeSteps = 0
+  /** The range step has looked through everything; but the latest one named only a part of what differs. */
   #comparedAll = false
+  #isCut = false
+  /** Something that it named was left open. */
   #leftOpen = false
+  /** Items that had come or gone when the latest range step began. */
+  #changedBefore = 0
   /** The peer claims more of some actor than is believed (R15). */
   #doubted = false
   readonly #twins: { kept: Item; lost: Item }[] = []
@@ -413,17 +422,29 @@ export class RepairSession {
   // Ranges.
 
   #startRanges(): void {
+    this.#comparedAll = this.#plan.ranges === 'all'
+    this.#plan.ranges = 'none'
+    this.#beginRangeStep()
+  }
+
+  #beginRangeStep(): void {
     this.#host.rangesBegin()
+    this.#rangeSteps++
+    this.#isCut = false
+    this.#candidates.partial = false
+    this.#changedBefore = this.#changed
     for (const key of this.#host.keysToAsk()) this.#candidates.keys.add(key)
     const scope = scopeOf(this.#scopeClock)
     const ranges: Range[] = [{ lower: boundAt(0, 0), upper: scope.settledEnd }]
-    if (this.#plan.ranges === 'all') {
+    if (this.#comparedAll) {
       ranges.push({ lower: scope.expiringStart, upper: boundAt(2, 0) })
       ranges.push({ lower: scope.settledEnd, upper: scope.persistentEnd })
     }
-    this.#comparedAll = this.#plan.ranges === 'all'
-    this.#plan.ranges = 'none'
     this.#askRanges(firstClaims(this.#host.replica, ranges))
+  }
+
+  get #changed(): number {
+    return this.#receipt.itemsReceived + this.#receipt.itemsRemoved
   }
 
   #askRanges(claims: Parameters<typeof encodeRangeClaims>[0]): void {
@@ -438,11 +459,12 @@ export class RepairSession {
     if (answer === undefined) return this.#violation('ranges')
     const mayBeRemoved = (dot: Dot): boolean => this.#comparedAll || this.#toldOf(dot) !== false
     const { replica, sizes } = this.#host
-    const next = nextClaims(replica, answer, this.#candidates, mayBeRemoved, sizes, this.id)
+    const step = this.id + this.#rangeSteps * STEPS_APART
+    const next = nextClaims(replica, answer, this.#candidates, mayBeRemoved, sizes, step)
     const isCut = answer.length >= RANGES_MAX || next.length >= RANGES_MAX
-    if (isCut || this.#candidates.partial) this.#leftOpen = true
+    if (isCut || this.#candidates.partial) this.#isCut = true
     if (next.length > 0 && this.#rangeRounds < RANGE_ROUNDS_MAX) return this.#askRanges(next)
-    if (next.length > 0) this.#leftOpen = true
+    if (next.length > 0) this.#isCut = true
     this.#rangeRounds = 0
     this.#receipt.keysByRangeStep += this.#candidates.keys.size + this.#candidates.dots.length
     this.#resolveNext()
@@ -549,8 +571,10 @@ export class RepairSession {
   }
 
   #done(): void {
+    const goesOn = this.#isCut && this.#changed > this.#changedBefore
+    if (goesOn && this.#rangeSteps < RANGE_STEPS_MAX) return this.#beginRangeStep()
     if (this.#options.prove && this.#comparedAll) {
-      this.proven = !this.#leftOpen && !this.heldBack
+      this.proven = !this.#isCut && !this.#leftOpen && !this.heldBack
     }
     this.#end(this.#outcome())
   }
