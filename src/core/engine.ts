@@ -104,6 +104,7 @@ export class Engine {
       replica,
       settings,
       now: () => this.#now,
+      wasComplete: () => this.#completeness.ever,
       emit: (effect) => this.#effects.push(effect),
       count: (name, by) => this.#count(name, by),
     })

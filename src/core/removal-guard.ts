@@ -78,6 +78,8 @@ export class RemovalGuard {
   readonly #held = new Map<Item, HeldItem>()
   /** Keys emptied, by minute; index is the minute modulo the window. */
   readonly #emptied = new Uint32Array(WINDOW_MINUTES)
+  /** The same of mutations whose effect nobody told. */
+  readonly #untold = new Uint32Array(WINDOW_MINUTES)
   #minute = 0
   #numbers = 0
   /** The greatest number of which a peer was asked by name. */
@@ -110,6 +112,11 @@ export class RemovalGuard {
   removed(items: Iterable<Item>): void {
     if (this.#held.size === 0) return
     for (const item of items) this.#held.delete(item)
+  }
+
+  /** So many mutations were told without what they did. */
+  untold(mutations: number, mono: number): void {
+    this.#untold[this.#slot(mono)]! += mutations
   }
 
   /** Keys of which something is held that this peer did not vouch for, and was not asked about. */
@@ -173,9 +180,10 @@ export class RemovalGuard {
   /** Counts one more key if it fits the limit. */
   #fits(mono: number): boolean {
     const slot = this.#slot(mono)
-    const emptied = this.#emptied.reduce((sum, keys) => sum + keys, 0)
+    const emptied = sum(this.#emptied)
     const part = Math.floor((this.#replica.keys + emptied) * KEYS_PART)
-    if (emptied >= Math.max(this.#settings.removalsMax, part)) return false
+    const most = Math.max(this.#settings.removalsMax, part) + sum(this.#untold)
+    if (emptied >= most) return false
     this.#emptied[slot]!++
     return true
   }
@@ -184,8 +192,16 @@ export class RemovalGuard {
   #slot(mono: number): number {
     const minute = Math.floor(mono / MINUTE_MS)
     const passed = Math.min(minute - this.#minute, WINDOW_MINUTES)
-    for (let i = 1; i <= passed; i++) this.#emptied[(this.#minute + i) % WINDOW_MINUTES] = 0
+    for (let i = 1; i <= passed; i++) {
+      const slot = (this.#minute + i) % WINDOW_MINUTES
+      this.#emptied[slot] = 0
+      this.#untold[slot] = 0
+    }
     this.#minute = minute
     return minute % WINDOW_MINUTES
   }
+}
+
+function sum(counts: Uint32Array): number {
+  return counts.reduce((all, count) => all + count, 0)
 }

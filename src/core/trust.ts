@@ -19,6 +19,7 @@ export interface TrustHost {
   replica: Replica
   settings: CoreSettings
   now(): Now
+  wasComplete(): boolean
   emit(effect: CoreEffect): void
   count(name: string, by: number): void
 }
@@ -37,6 +38,8 @@ export interface TrustInPeer {
   believed(range: DotRange, seen: number): DotRange | undefined
   /** Of two contents of one dot the first is kept now, the second no more. */
   twin(kept: Item, lost: Item): void
+  /** So many mutations are dead there and were missing here, and what they did was not told. */
+  untold(mutations: number): void
   /** Keys of which other peers said what is held back, and this one was not asked about (R13). */
   keysToAsk(): Iterable<string>
   /** Items whose removal is held back, whoever said it. */
@@ -73,6 +76,7 @@ export class Trust {
       mayGo: (items, vouched) => this.#mayGo({ peer, items, vouched }),
       believed: (range, seen) => this.#believed(peer, range, seen),
       twin: (kept, lost) => this.#twin(peer, kept, lost),
+      untold: (mutations) => this.#untold(mutations),
       keysToAsk: () => this.#guard.toAsk(peer),
       itemsHeldBack: () => this.#guard.size,
     }
@@ -82,7 +86,10 @@ export class Trust {
     const { peer } = claim
     const verdict = this.#guard.judge(claim, this.#host.now().mono)
     if (verdict === 'confirmed') return 'confirmed'
-    if (verdict === 'fits') return 'heard'
+    if (verdict === 'fits') {
+      this.#count('removalsUnproven', 1)
+      return 'heard'
+    }
     if (verdict === 'overdue') {
       this.#count('removalsOverdue', 1)
       this.#tell('error', 'REMOVALS_APPLIED', { peer }, [
@@ -97,6 +104,11 @@ export class Trust {
       'itself says the same, or somebody decides: see "hearsay removals"',
     ])
     return 'hold'
+  }
+
+  /** To a replica that never was complete the whole past is untold. */
+  #untold(mutations: number): void {
+    if (this.#host.wasComplete()) this.#guard.untold(mutations, this.#host.now().mono)
   }
 
   #believed(peer: string, range: DotRange, seen: number): DotRange | undefined {

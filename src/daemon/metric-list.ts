@@ -319,6 +319,11 @@ export const COUNTERS: readonly CounterEntry[] = [
     from: 'counters.removalsHeldBack',
   },
   {
+    name: 'hearsay_removals_unproven_total',
+    help: 'Keys that lost a value because a peer said so, within the limit for what nothing proves.',
+    from: 'counters.removalsUnproven',
+  },
+  {
     name: 'hearsay_removals_overdue_total',
     help: 'Times that removals held back were applied because their time was up.',
     from: 'counters.removalsOverdue',

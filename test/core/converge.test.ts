@@ -6,7 +6,7 @@ import { SIZES } from '../../src/core/repair/sizes.ts'
 import type { RepairSizes } from '../../src/core/repair/sizes.ts'
 import type { LinkMessage } from '../../src/core/wire/link.ts'
 import type { LocalMutation } from '../../src/core/writes.ts'
-import { binary, Fleet, SETTINGS, summaryOf } from '../support/fleet.ts'
+import { binary, Fleet, loseItems, SETTINGS, summaryOf } from '../support/fleet.ts'
 import type { FleetOptions, SimNode } from '../support/fleet.ts'
 import { ConvergeCheck } from '../support/converge-check.ts'
 
@@ -202,13 +202,7 @@ describe('converged', function () {
     const [a, b] = fleet.nodes
     for (let i = 0; i < 20; i++) fleet.write(a!, [put(`key${i}`)])
     fleet.pass(10_000)
-    fleet.cut(a!, b!)
-    fleet.pass(100)
-    for (let i = 0; i < 20; i++) fleet.write(a!, [del(`key${i}`)])
-    fleet.pass(100)
-    fleet.crash(a!, a!.disk.batches)
-    fleet.restart(a!)
-    fleet.connect(a!, b!)
+    loseItems(a!)
     fleet.pass(20_000)
     const result = ask(fleet, check, a!)
     assert.deepEqual(standings(result), ['node1 has-all held-removals'])

@@ -9,11 +9,10 @@ import type { Item } from '../../src/core/item.ts'
 import { RemovalGuard } from '../../src/core/removal-guard.ts'
 import type { Claim } from '../../src/core/removal-guard.ts'
 import { SIZES } from '../../src/core/repair/sizes.ts'
-import type { RepairSizes } from '../../src/core/repair/sizes.ts'
 import { Replica } from '../../src/core/replica.ts'
 import type { Delta } from '../../src/core/wire/gossip.ts'
 import type { LocalMutation } from '../../src/core/writes.ts'
-import { binary, Fleet, hash, SETTINGS, stateOf, summaryOf } from '../support/fleet.ts'
+import { binary, Fleet, hash, loseItems, SETTINGS, stateOf, summaryOf } from '../support/fleet.ts'
 import type { SimNode } from '../support/fleet.ts'
 import { Seeded } from '../support/seeded.ts'
 
@@ -206,11 +205,6 @@ function agree(fleet: Fleet, intervals = 6): boolean {
   return fleet.until(agreed, intervals * fleet.settings.repair.interval)
 }
 
-/** As a bug or bad memory would: the item goes, and the context still says that it was seen. */
-function loseItems(node: SimNode): void {
-  for (const one of Array.from(node.live.replica.fromDot('', 0))) node.live.replica.remove(one)
-}
-
 function putKeys(fleet: Fleet, node: SimNode, keys: number): void {
   for (let i = 0; i < keys; i++) {
     fleet.write(node, [{ op: 'put', key: binary(`key${i}`), value: Uint8Array.of(i) }])
@@ -369,15 +363,15 @@ describe('deletes that a peer remembers', function () {
     assert.equal(b.live.counters()['removalsHeldBack'], undefined)
   })
 
-  /** Node c was away while so many keys were deleted, and nobody remembers it. */
-  function awayWhileDeleted(keys: number, sizes?: RepairSizes): { fleet: Fleet; c: SimNode } {
-    const fleet = fleetOf(3, 0, sizes)
+  /** Node c was away while so many keys were deleted, of so many, and nobody remembers it. */
+  function awayWhileDeleted(keys: number, deleted = keys): { fleet: Fleet; c: SimNode } {
+    const fleet = fleetOf(3)
     const [a, b, c] = fleet.nodes as [SimNode, SimNode, SimNode]
     fleet.startAll()
     putKeys(fleet, a, keys)
     assert.ok(agree(fleet))
     fleet.crash(c)
-    for (let i = 0; i < keys; i++) fleet.write(a, [{ op: 'delete', key: binary(`key${i}`) }])
+    for (let i = 0; i < deleted; i++) fleet.write(a, [{ op: 'delete', key: binary(`key${i}`) }])
     fleet.pass(10_000)
     // Removal logs begin empty.
     for (const node of [a, b]) fleet.crash(node, node.disk.batches)
@@ -392,17 +386,35 @@ describe('deletes that a peer remembers', function () {
     return { fleet, c }
   }
 
-  it('are held back for a second peer when all have forgotten them, and no longer', () => {
+  it('go as well when all have forgotten them: as many as mutations were missed', () => {
     const { fleet, c } = awayWhileDeleted(50)
+    assert.ok(agree(fleet), stateOf(c))
+    assert.equal(c.live.replica.keys, 0)
+    assert.equal(c.live.counters()['removalsHeldBack'], undefined)
+  })
+
+  it('and not one more: a peer that lost the rest is not believed', () => {
+    const { fleet, c } = awayWhileDeleted(50, 30)
+    loseItems(fleet.nodes[0]!)
+    fleet.pass(20 * fleet.settings.repair.interval)
+    assert.equal(c.live.replica.keys, 20)
+    assert.equal(c.live.doubts().removals.length, 20)
+  })
+})
+
+describe('removals that are held back (R13)', function () {
+  this.timeout(120_000)
+
+  it('go when a second peer says the same, also many more than one range step compares', () => {
+    const fleet = fleetOf(3, 0, { ...SIZES, compared: 1 })
+    const [a, b, c] = fleet.nodes as [SimNode, SimNode, SimNode]
+    fleet.startAll()
+    putKeys(fleet, a, 1600)
+    assert.ok(agree(fleet))
+    for (const node of [a, b]) loseItems(node)
     assert.ok(agree(fleet, 40), stateOf(c))
     assert.equal(c.live.replica.keys, 0)
     assert.ok((c.live.counters()['removalsHeldBack'] ?? 0) > 0, 'they were held back')
-  })
-
-  it('nor longer where they are many more than one range step compares', () => {
-    const { fleet, c } = awayWhileDeleted(1600, { ...SIZES, compared: 1 })
-    assert.ok(agree(fleet, 40), stateOf(c))
-    assert.equal(c.live.replica.keys, 0)
   })
 })
 

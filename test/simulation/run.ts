@@ -97,6 +97,7 @@ export class Run {
     const agreedAfterMs = this.fleet.time - healedAt
     const repairBytes = this.fleet.network.bytes - bytesBefore
     this.#checkLasting()
+    this.#checkTrusted()
     const { fleet, checks } = this
     return {
       simulatedMs: fleet.time,
@@ -453,6 +454,16 @@ export class Run {
     check(lasts, 'agreement', () => `it does not last\n${checks.difference()}`)
     checks.settle()
     if (this.#scenario.world.workload === 'leases') this.#checkPurged()
+  }
+
+  /** Where nobody lost anything, not even what is remembered until the next start, nobody doubts a removal (R13). */
+  #checkTrusted(): void {
+    const { fleet } = this
+    if (this.#mends.length > 0 || fleet.nodes.some((node) => node.run > 1)) return
+    for (const node of fleet.nodes) {
+      const held = node.engine?.counters()['removalsHeldBack'] ?? 0
+      check(held === 0, 'trust', () => `${node.id} held back ${held} removals`)
+    }
   }
 
   /** What has expired goes, once all clocks are right and agree (R12). With nobody to agree with it waits. */

@@ -249,7 +249,8 @@ export class FleetChecks implements Observer {
     const account = this.#account(node)
     const read = readBatch(batch, node.disk.batches + 1)
     read.told = account.told.splice(0)
-    const overdue = node.live.counters()['removalsOverdue'] ?? 0
+    const { removalsOverdue = 0, removalsUnproven = 0 } = node.live.counters()
+    const overdue = removalsOverdue + removalsUnproven
     read.overdue = overdue - account.overdue
     account.overdue = overdue
     const writes = new PendingWrites(account.pending.values())

@@ -34,6 +34,7 @@ import type { DotRange } from '../wire/dots.ts'
 import type { LinkBodies, LinkMessage, LinkType } from '../wire/link.ts'
 import type { Chunk, PullBuckets, PullOpen, Ranges, Resolved } from '../wire/messages.ts'
 import type { Work } from '../work.ts'
+import { provedIn, without } from './chunk-dots.ts'
 import { compareDigests, decodeDigest, encodeDigest, makeDigest, scopeOf } from './digest.ts'
 import type { Comparison, Digest, Self } from './digest.ts'
 import { applyKeyState, decodeKeyState } from './key-state.ts'
@@ -330,15 +331,21 @@ export class RepairSession {
       for (const dot of left) missing.add(dotText(dot))
     }
     const proved = provedIn(states)
+    let untold = 0
     for (const range of ranges) {
       const { actor } = range
       if (!this.#believes(change, actor)) continue
       for (const { from, to } of without(range, missing)) {
         const dead = change.unseen(actor, from, to)
-        change.hear(actor, intervals.subtract(dead, proved.get(actor) ?? intervals.EMPTY))
+        const heard = intervals.subtract(dead, proved.get(actor) ?? intervals.EMPTY)
+        untold += intervals.count(heard)
+        change.hear(actor, heard)
         change.see(actor, from, to)
       }
     }
+    // A delete that is told with what it removed is dead itself.
+    for (const { proofs } of states) untold -= proofs.length
+    if (untold > 0) this.#host.untold(untold)
   }
 
   /** A judge to whom nothing is dead of an actor of which the peer claims more than is believed. */
@@ -592,29 +599,4 @@ export class RepairSession {
     this.#receipt.durationMs = this.#now.mono - this.startedAt
     this.#host.finished(this.#receipt)
   }
-}
-
-/** What deletes that the answerer remembers have removed. */
-function provedIn(states: readonly KeyState[]): Map<ActorId, Intervals> {
-  const proved = new Map<ActorId, Intervals>()
-  for (const { proofs } of states) {
-    for (const { actor, counter } of proofs.map((proof) => proof.removed)) {
-      const before = proved.get(actor) ?? intervals.EMPTY
-      proved.set(actor, intervals.addRange(before, counter, counter))
-    }
-  }
-  return proved
-}
-
-/** A range less some of its dots. */
-function without(range: DotRange, missing: ReadonlySet<string>): { from: number; to: number }[] {
-  if (missing.size === 0) return [range]
-  let set: Intervals = [range.from, range.to]
-  for (const text of missing) {
-    const counter = Number(text.slice(16))
-    if (text.startsWith(range.actor)) set = intervals.subtract(set, [counter, counter])
-  }
-  const parts: { from: number; to: number }[] = []
-  for (let i = 0; i < set.length; i += 2) parts.push({ from: set[i]!, to: set[i + 1]! })
-  return parts
 }
