@@ -56,8 +56,9 @@ import { w8 } from './workloads/w8-idle.ts'
 import { w9 } from './workloads/w9-overwrites.ts'
 import { w10 } from './workloads/w10-neighbour.ts'
 import { w11 } from './workloads/w11-restart.ts'
+import { w12 } from './workloads/w12-removals.ts'
 
-const WORKLOADS: readonly Workload[] = [w1, w2, w3, w4, w5, w6, w7, w8, w9, w10, w11]
+const WORKLOADS: readonly Workload[] = [w1, w2, w3, w4, w5, w6, w7, w8, w9, w10, w11, w12]
 const REPETITIONS = 3
 
 interface Options {
