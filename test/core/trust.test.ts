@@ -400,6 +400,19 @@ describe('deletes that a peer remembers', function () {
     assert.equal(c.live.replica.keys, 20)
     assert.equal(c.live.doubts().removals.length, 20)
   })
+
+  it('and none for what was before a newcomer came', () => {
+    const fleet = fleetOf(2)
+    const [a, b] = fleet.nodes as [SimNode, SimNode]
+    fleet.start(a)
+    for (let round = 0; round < 10; round++) putKeys(fleet, a, 20)
+    fleet.start(b)
+    fleet.connect(a, b)
+    assert.ok(agree(fleet))
+    loseItems(a)
+    fleet.pass(20 * fleet.settings.repair.interval)
+    assert.equal(b.live.replica.keys, 20)
+  })
 })
 
 describe('removals that are held back (R13)', function () {

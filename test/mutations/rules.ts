@@ -255,6 +255,13 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     if (bare.length === 0)`,
   },
   {
+    name: 'R13 shown',
+    what: 'a value goes beside any other of its key, not only beside a later one',
+    file: 'repair/key-state.js',
+    find: `one.field === own.field && compareStamps(one, own) > 0`,
+    replace: `one.field === own.field`,
+  },
+  {
     name: 'R13 for ever',
     what: 'removals that are held back are never applied',
     file: 'removal-guard.js',

@@ -34,6 +34,8 @@ export interface BatchAccount {
   seen: Fact[]
   /** Removals that it applies because they were held back for as long as they may be, each with an alarm (R13). */
   overdue: number
+  /** Keys that lost items because a peer said so, within the limit. */
+  unproven: number
   /** Mutations of this node that it makes. */
   own: Fact[]
   /** What those supersede. */
@@ -52,6 +54,7 @@ export function readBatch(batch: RawBatch, number: number): BatchAccount {
     context: [],
     seen: [],
     overdue: 0,
+    unproven: 0,
     own: [],
     kills: [],
     replaced: [],

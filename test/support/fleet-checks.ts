@@ -11,6 +11,7 @@
  * - growth: contexts only grow
  * - memory: what is in memory afterwards is what was stored
  * - survivors: an item that puts replaced does not go before one of them, or what replaced it in turn, has come (R5)
+ * - trust: unproven removals stay within their limit (R13)
  * - no blindness: nobody covers dots far beyond what their actor made (R15)
  *
  * At every answer to a client: the write is durable; a put is held, and what it superseded is not.
@@ -69,9 +70,12 @@ interface Account {
   summaries: Map<number, string>
   /** The furthest that its wall clock ever was. */
   wallMax: number
-  /** Its alarms of removals whose time was up, as counted at the latest commit; keys that those of the commit may be for. */
+  /** Its alarms of removals whose time was up, and removals without proof, as counted at the latest commit; keys that those of the commit may be for. */
   overdue: number
-  overdueKeys: Set<string>
+  unproven: number
+  forgottenKeys: Set<string>
+  /** Dots of others that it came to cover without an item. */
+  untold: number
 }
 
 /**
@@ -83,6 +87,8 @@ interface Forgotten {
   /** It was said to be removed, and somebody believed it. */
   gone: boolean
 }
+
+const HOUR_MS = 3_600_000
 
 /** What broken memory claims to have seen is more than any run has. */
 const FLIPPED_DOTS_MIN = 2 ** 20
@@ -180,6 +186,7 @@ export class FleetChecks implements Observer {
     account.underWay = undefined
     account.committed = undefined
     account.overdue = 0
+    account.unproven = 0
     const summary = summaryOf(node)
     const expected = account.summaries.get(batch)
     check(expected === undefined || expected === summary, 'start', () => {
@@ -250,9 +257,10 @@ export class FleetChecks implements Observer {
     const read = readBatch(batch, node.disk.batches + 1)
     read.told = account.told.splice(0)
     const { removalsOverdue = 0, removalsUnproven = 0 } = node.live.counters()
-    const overdue = removalsOverdue + removalsUnproven
-    read.overdue = overdue - account.overdue
-    account.overdue = overdue
+    read.overdue = removalsOverdue - account.overdue
+    account.overdue = removalsOverdue
+    read.unproven = removalsUnproven - account.unproven
+    account.unproven = removalsUnproven
     const writes = new PendingWrites(account.pending.values())
     const stored = new Map<string, StoredItem>()
     for (const item of read.items) stored.set(dotText(item), item)
@@ -266,9 +274,21 @@ export class FleetChecks implements Observer {
       const fact = this.#known(node, dot)
       this.#checkRemoval(node, account, fact, { writes, read, held: true })
     }
-    account.overdueKeys.clear()
+    this.#checkUnproven(node, account)
+    account.forgottenKeys.clear()
     account.underWay = read
     account.undurable.push(read)
+  }
+
+  /** What nothing proves goes within the limit of each hour, and beyond that as often as a mutation was missed (R13). */
+  #checkUnproven(node: SimNode, account: Account): void {
+    if (node.broken) return
+    const hours = 1 + Math.ceil(this.#fleet.time / HOUR_MS)
+    const part = Math.ceil((node.live.replica.keys + account.unproven) / 100)
+    const most = hours * Math.max(this.#fleet.settings.repair.removalsMax, part) + account.untold
+    check(account.unproven <= most, 'trust', () => {
+      return `${node.id} let ${account.unproven} keys lose items without proof, of ${most} that it may (R13)`
+    })
   }
 
   #checkStored(node: SimNode, account: Account, stored: StoredItem): void {
@@ -320,6 +340,7 @@ export class FleetChecks implements Observer {
       for (let counter = fresh[i]!; counter <= fresh[i + 1]!; counter++) {
         const dot = { actor, counter }
         const known = this.facts.get(dot)
+        if (!isOwn && !stored.has(dotText(dot))) account.untold++
         if (isOwn && (known === undefined || (this.#twins.has(actor) && !known.dead))) {
           read.own.push(known ?? this.facts.add(dot))
           continue
@@ -373,11 +394,15 @@ export class FleetChecks implements Observer {
     const forgotten = this.#forgotten.get(dotText(fact))
     if (forgotten === undefined || fact.item === undefined) return false
     const { key } = fact.item
-    const { overdueKeys } = this.#account(node)
+    const { forgottenKeys } = this.#account(node)
     const comes = read?.seen.some(({ item }) => item?.key === key) === true
     const siblings = node.live.replica.siblings(key)
     const isReplaced = comes || siblings.some((one) => compareStamps(one, fact.item!) > 0)
-    if (read !== undefined && !isReplaced && overdueKeys.add(key).size > read.overdue) {
+    if (
+      read !== undefined &&
+      !isReplaced &&
+      forgottenKeys.add(key).size > read.overdue + read.unproven
+    ) {
       return false
     }
     forgotten.gone = true
@@ -445,7 +470,9 @@ export class FleetChecks implements Observer {
     for (const dot of batch.deletes) {
       const held = replica.held(dot.actor, dot.counter) !== undefined
       check(!held, 'memory', () => `${node.id} holds ${short(dot)}, which it removed on disk`)
-      if (batch.overdue === 0) this.#checkSurvivors(node, dot, batch.told)
+      // Who lost it knows of no survivors, and is believed within the limit.
+      const onItsWord = batch.unproven > 0 && this.#forgotten.has(dotText(dot))
+      if (batch.overdue === 0 && !onItsWord) this.#checkSurvivors(node, dot, batch.told)
     }
     for (const number of account.summaries.keys()) {
       if (number < node.disk.durable) account.summaries.delete(number)
@@ -667,7 +694,9 @@ export class FleetChecks implements Observer {
         summaries: new Map(),
         wallMax: 0,
         overdue: 0,
-        overdueKeys: new Set(),
+        unproven: 0,
+        forgottenKeys: new Set(),
+        untold: 0,
       }
       this.#accounts.set(node, account)
     }

@@ -15,6 +15,8 @@ import { allHold, fill, newPuts } from '../systems/system.ts'
 
 const PATIENCE_MS = 10 * 60_000
 const IN_FLIGHT = 64
+/** More than gossip keeps up with. */
+const IN_FLOOD = 4096
 const LARGE_BYTES = 4096
 /** Of the mutations at full speed. */
 const DELETES = 0.25
@@ -43,18 +45,22 @@ async function heldBack(nodes: readonly HearsayNode[]): Promise<number> {
   return statuses.reduce((sum, { counters }) => sum + (counters['removalsHeldBack'] ?? 0), 0)
 }
 
-/** Runs so many steps, with IN_FLIGHT of them under way. */
-async function inFlight(steps: number, step: (i: number) => Promise<void>): Promise<void> {
+/** Runs so many steps, `most` of them at a time. */
+async function inFlight(
+  most: number,
+  steps: number,
+  step: (i: number) => Promise<void>,
+): Promise<void> {
   let next = 0
   const lane = async (): Promise<void> => {
     while (next < steps) await step(next++)
   }
-  await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
+  await Promise.all(Array.from({ length: most }, lane))
 }
 
 async function deleteAll(node: HearsayNode, keys: readonly string[]): Promise<void> {
   const writer = await node.writer()
-  await inFlight(keys.length, (i) => writer.delete(keys[i]!))
+  await inFlight(IN_FLIGHT, keys.length, (i) => writer.delete(keys[i]!))
   await writer.close()
 }
 
@@ -85,7 +91,7 @@ async function away(bench: Bench): Promise<void> {
 
 async function writeAndDelete(node: HearsayNode, steps: number, keys: number): Promise<void> {
   const writer = await node.writer()
-  await inFlight(steps, () => {
+  await inFlight(IN_FLOOD, steps, () => {
     const key = `k${Math.floor(Math.random() * keys)}`
     if (Math.random() < DELETES) return writer.delete(key)
     return writer.put({ key, value: randomFillSync(Buffer.allocUnsafe(LARGE_BYTES)) })
