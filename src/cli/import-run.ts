@@ -36,8 +36,9 @@ interface Sent {
 export class Import {
   readonly #client: ControlClient
   readonly #source: string
-  /** Sent and not yet answered, in order. Bounded by what the daemon lets be under way. */
-  readonly #underWay: Sent[] = []
+  /** Sent and not yet answered, by number. Bounded by what the daemon lets be under way, which may be very many. */
+  readonly #underWay = new Map<number, Sent>()
+  #sent = 0
   #whenIdle: (() => void) | undefined
   #failure: { line: number; error: HearsayError } | undefined
   #bytesRead = 0
@@ -64,11 +65,12 @@ export class Import {
   async #send(mutations: AsyncIterable<Mutation>, progress: Progress): Promise<Imported> {
     try {
       for await (const answer of this.#client.write(mutations)) {
-        const sent = this.#underWay.shift()
+        const sent = this.#underWay.get(answer.line)
+        this.#underWay.delete(answer.line)
         if (sent === undefined) throw new HearsayError('DAEMON_FAILED', 'an answer to nothing sent')
         if ('error' in answer) this.#fail(sent.line, answer.error)
         else if (sent.lastOfKey) this.#count(sent.line)
-        if (this.#underWay.length === 0) this.#whenIdle?.()
+        if (this.#underWay.size === 0) this.#whenIdle?.()
         progress.at(this.#bytesRead, this.#keys)
       }
     } catch (error) {
@@ -115,7 +117,7 @@ export class Import {
     const token = siblings.length > 1 ? await this.#tokenBefore(key) : undefined
     for (const [i, { value, expiresAt }] of siblings.toReversed().entries()) {
       if (this.#failure !== undefined) return
-      this.#underWay.push({ line, lastOfKey: i === siblings.length - 1 })
+      this.#underWay.set(++this.#sent, { line, lastOfKey: i === siblings.length - 1 })
       yield {
         op: 'put',
         key,
@@ -128,7 +130,7 @@ export class Import {
 
   /** Names all that is held of the key; deleting nothing is how to learn the token of a key that is not there. */
   async #tokenBefore(key: Uint8Array): Promise<string> {
-    while (this.#underWay.length > 0 && this.#failure === undefined) {
+    while (this.#underWay.size > 0 && this.#failure === undefined) {
       await new Promise<void>((resolve) => (this.#whenIdle = resolve))
     }
     const { entry } = await this.#client.getAll(key)
