@@ -110,28 +110,37 @@ export function value(number: number): Uint8Array {
   return pool.subarray(from, from + VALUE_BYTES)
 }
 
+/** Does all of the work, at most so many at a time. */
+export async function inFlight<T>(
+  most: number,
+  work: Iterable<T>,
+  run: (one: T) => Promise<void>,
+): Promise<void> {
+  const rest = work[Symbol.iterator]()
+  const lane = async (): Promise<void> => {
+    for (let next = rest.next(); next.done !== true; next = rest.next()) await run(next.value)
+  }
+  await Promise.all(Array.from({ length: most }, lane))
+}
+
 /** Writes with so many under way that are not acknowledged; milliseconds that each took. */
 export async function writeAll(
   writer: Writer,
   puts: Iterable<Put>,
-  inFlight: number,
+  most: number,
 ): Promise<number[]> {
   const waits: number[] = []
-  const rest = puts[Symbol.iterator]()
-  const lane = async (): Promise<void> => {
-    for (let next = rest.next(); next.done !== true; next = rest.next()) {
-      const from = performance.now()
-      await writer.put(next.value)
-      waits.push(performance.now() - from)
-    }
-  }
-  await Promise.all(Array.from({ length: inFlight }, lane))
+  await inFlight(most, puts, async (put) => {
+    const from = performance.now()
+    await writer.put(put)
+    waits.push(performance.now() - from)
+  })
   return waits
 }
 
 /** Writes through a connection of its own. */
-export async function fill(node: Node, puts: Iterable<Put>, inFlight = 64): Promise<void> {
+export async function fill(node: Node, puts: Iterable<Put>, most = 64): Promise<void> {
   const writer = await node.writer()
-  await writeAll(writer, puts, inFlight)
+  await writeAll(writer, puts, most)
   await writer.close()
 }

@@ -11,7 +11,8 @@ import type { Bench, Workload } from '../bench-run.ts'
 import { metered } from '../meter.ts'
 import { hearsay } from '../systems/hearsay.ts'
 import type { HearsayCluster, HearsayNode } from '../systems/hearsay.ts'
-import { allHold, fill, newPuts } from '../systems/system.ts'
+import { allHold, fill, inFlight, newPuts } from '../systems/system.ts'
+import type { Put } from '../systems/system.ts'
 
 const PATIENCE_MS = 10 * 60_000
 const IN_FLIGHT = 64
@@ -45,22 +46,9 @@ async function heldBack(nodes: readonly HearsayNode[]): Promise<number> {
   return statuses.reduce((sum, { counters }) => sum + (counters['removalsHeldBack'] ?? 0), 0)
 }
 
-/** Runs so many steps, `most` of them at a time. */
-async function inFlight(
-  most: number,
-  steps: number,
-  step: (i: number) => Promise<void>,
-): Promise<void> {
-  let next = 0
-  const lane = async (): Promise<void> => {
-    while (next < steps) await step(next++)
-  }
-  await Promise.all(Array.from({ length: most }, lane))
-}
-
-async function deleteAll(node: HearsayNode, keys: readonly string[]): Promise<void> {
+async function deleteAll(node: HearsayNode, puts: Iterable<Put>): Promise<void> {
   const writer = await node.writer()
-  await inFlight(IN_FLIGHT, keys.length, (i) => writer.delete(keys[i]!))
+  await inFlight(IN_FLIGHT, puts, ({ key }) => writer.delete(key))
   await writer.close()
 }
 
@@ -72,10 +60,7 @@ async function away(bench: Bench): Promise<void> {
       await fill(writer, newPuts('d', count))
       await allHold(nodes, count)
       await late.stop()
-      await deleteAll(
-        writer,
-        Array.from(newPuts('d', count), ({ key }) => key),
-      )
+      await deleteAll(writer, newPuts('d', count))
       await allHold(nodes.slice(0, 2), 0)
       const { window } = await metered([], async () => {
         late.launch()
@@ -91,7 +76,7 @@ async function away(bench: Bench): Promise<void> {
 
 async function writeAndDelete(node: HearsayNode, steps: number, keys: number): Promise<void> {
   const writer = await node.writer()
-  await inFlight(IN_FLOOD, steps, () => {
+  await inFlight(IN_FLOOD, Array(steps).keys(), () => {
     const key = `k${Math.floor(Math.random() * keys)}`
     if (Math.random() < DELETES) return writer.delete(key)
     return writer.put({ key, value: randomFillSync(Buffer.allocUnsafe(LARGE_BYTES)) })
