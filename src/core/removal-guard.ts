@@ -4,8 +4,10 @@
  * A peer that has a dot in its context and no item for it says "removed", and a single damaged replica that says so of
  * everything would empty the fleet. So keys that would lose items by removals that nothing but a context shows are counted,
  * over a sliding hour and all peers. Not counted are removals which a peer's removal log proves, and a value beside which the
- * peer shows a later one: whoever was away finds very many of those, and so does who hears of one value of a key in two. Past the limit the items are *held*: they stay
- * until
+ * peer shows a later one: whoever was away finds very many of those, and so does who hears of one value of a key in two. And each
+ * mutation of which a pull told nothing but that it was may have removed something, by itself or by what it replaced: as many more
+ * keys may go as a replica that was complete has missed such in the hour. Of a peer that lost records there are none. Past the
+ * limit the items are *held*: they stay until
  * - two peers vouch for their removal, or
  * - an operator approves, or
  * - they have been held for `removalHold`: then they go, with an alarm. Held for ever they would keep replicas from agreeing.
@@ -119,7 +121,7 @@ export class RemovalGuard {
     this.#untold[this.#slot(mono)]! += mutations
   }
 
-  /** Keys of which something is held that this peer did not vouch for, and was not asked about. */
+  /** Keys of which something is held that this peer did not vouch for, and was not asked about; now it is. */
   toAsk(peer: string): Set<string> {
     const keys = new Set<string>()
     const askedUpTo = this.#askedUpTo.get(peer) ?? 0

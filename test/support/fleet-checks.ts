@@ -70,9 +70,10 @@ interface Account {
   summaries: Map<number, string>
   /** The furthest that its wall clock ever was. */
   wallMax: number
-  /** Its alarms of removals whose time was up, and removals without proof, as counted at the latest commit; keys that those of the commit may be for. */
+  /** Its alarms of removals whose time was up, and its removals without proof, as counted at the latest commit. */
   overdue: number
   unproven: number
+  /** Keys that those of the commit under way may be for. */
   forgottenKeys: Set<string>
   /** Dots of others that it came to cover without an item. */
   untold: number

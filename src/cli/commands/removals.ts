@@ -26,7 +26,8 @@ export function removalsCommand(): Command {
       `
 A daemon that lost values without knowing it would tell its peers that they were deleted. So when peers say of very many keys
 (repair.removalsMax in an hour, and as many more as changes were missed here) that they are gone, and nothing but the missing
-value says so, the keys stay here until two peers know it, each by itself and not from the other, or for repair.removalHold, or until you decide:
+value says so, the keys stay here until two peers know it, each by itself and not from the other, or for repair.removalHold,
+or until you decide:
 
   approve   they were deleted: let them go, and believe peers for the next hour
   refuse    they were not: write them anew from this daemon's copy, for the whole fleet. Then look at the peer that said it:
