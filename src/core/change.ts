@@ -27,6 +27,7 @@ export class Change {
   readonly #dropped = new Set<Item>()
   readonly #takenBack = new Set<Item>()
   #touched = false
+  #seenAfter: ReadonlyMap<ActorId, Intervals> | undefined
 
   constructor(replica: Replica) {
     this.replica = replica
@@ -79,6 +80,14 @@ export class Change {
   see(actor: ActorId, from: number, to = from): void {
     const seen = this.seen.get(actor) ?? intervals.EMPTY
     this.seen.set(actor, intervals.addRange(seen, from, to))
+  }
+
+  /** All that is seen, after this change, of the actors that it has seen dots of. Asked for when nothing is added to it any more. */
+  get seenAfter(): ReadonlyMap<ActorId, Intervals> {
+    const { context } = this.replica
+    return (this.#seenAfter ??= new Map(
+      Array.from(this.seen, ([actor, seen]) => [actor, intervals.union(context.get(actor), seen)]),
+    ))
   }
 
   /** Those of the dots `from`..`to` that neither the replica nor this change has seen. */
@@ -155,11 +164,7 @@ export class Change {
   apply(): void {
     for (const item of this.removed) this.replica.remove(item)
     for (const item of this.added) this.replica.insert(item)
-    for (const [actor, seen] of this.seen) {
-      for (let i = 0; i < seen.length; i += 2) {
-        this.replica.context.addRange(actor, seen[i]!, seen[i + 1]!)
-      }
-    }
+    for (const [actor, after] of this.seenAfter) this.replica.context.grow(actor, after)
     for (const [actor, dots] of this.hearsay) this.replica.hearsay.add(actor, dots)
     for (const item of this.#dropped) this.replica.dropped.add(item)
     for (const item of this.#takenBack) this.replica.dropped.delete(item)

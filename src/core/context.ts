@@ -26,8 +26,17 @@ const PACKABLE_PART = 1 / 64
 /** Actors whose hash waits to be brought up to date: bounds the memory that a long pull takes for it. */
 const DIRTY_MAX = 4096
 
+/** A set of so many numbers takes longer to encode than to look up. */
+const KEPT_NUMBERS_MIN = 32
+
 const LANES = 4
 const BUCKET_HASH_BYTES = 8
+
+interface Encoded {
+  actor: ActorId
+  bytes: Uint8Array<ArrayBuffer>
+  hash: Uint8Array
+}
 
 type OpenBucket = Map<ActorId, Intervals>
 
@@ -117,6 +126,8 @@ export class Context extends ContextView {
   #packable = 0
   /** Actors that changed since the sums were brought up to date, with their intervals as the sums have them. */
   readonly #dirty = new Map<ActorId, Intervals>()
+  /** Of long sets, which are wanted before a commit, after it, and before the next. */
+  readonly #encoded = new WeakMap<Intervals, Encoded>()
   readonly #sums = new Int32Array(BUCKETS * LANES)
   readonly #total = new Int32Array(LANES)
 
@@ -126,17 +137,20 @@ export class Context extends ContextView {
     this.#hash = hash
   }
 
-  /** Marks the dots `from`..`to` of an actor as seen. */
-  addRange(actor: ActorId, from: number, to: number): void {
-    if (actor.length !== ACTOR_BYTES || !intervals.isValid([from, to])) {
-      throw new TypeError(
-        `not a range of dots: ${from}..${to} of an actor of ${actor.length} bytes`,
-      )
+  /** Marks dots of an actor as seen. */
+  add(actor: ActorId, seen: Intervals): void {
+    if (actor.length !== ACTOR_BYTES || seen.length === 0 || !intervals.isValid(seen)) {
+      throw new TypeError(`not dots: ${seen.join()} of an actor of ${actor.length} bytes`)
     }
+    this.grow(actor, intervals.union(this.get(actor), seen))
+  }
+
+  /** Takes the very list for the dots seen of an actor: those that were, and more. */
+  grow(actor: ActorId, after: Intervals): void {
     const before = this.get(actor)
-    const after = intervals.addRange(before, from, to)
-    if (after === before) return
-    this.#count(actor, before, after, to - from + 1 - intervals.countWithin(before, from, to))
+    const gained = intervals.count(after) - intervals.count(before)
+    if (gained === 0) return
+    this.#count(actor, before, after, gained)
     this.#keep(actor, after)
     if (!this.#dirty.has(actor)) this.#dirty.set(actor, before)
     if (this.#dirty.size > DIRTY_MAX) this.#settle()
@@ -200,17 +214,26 @@ export class Context extends ContextView {
 
   #addToSums(actor: ActorId, set: Intervals, sign: 1 | -1): void {
     if (set.length === 0) return
-    const encoded = intervals.encodeIntervals(set)
-    const bytes = new Uint8Array(ACTOR_BYTES + encoded.length)
-    bytes.set(fromBinary(actor))
-    bytes.set(encoded, ACTOR_BYTES)
-    const hash = this.#hash(bytes)
+    const { hash } = this.encode(actor, set)
     const lanes = new DataView(hash.buffer, hash.byteOffset, hash.byteLength)
     const at = bucketOf(actor) * LANES
     for (let i = 0; i < LANES; i++) {
       this.#sums[at + i]! += sign * lanes.getInt32(i * 4)
       this.#total[i]! += sign * lanes.getInt32(i * 4)
     }
+  }
+
+  /** The canonical bytes of a set of dots, and their keyed hash, which is what the actor gives to the context's. */
+  encode(actor: ActorId, set: Intervals): Encoded {
+    const known = this.#encoded.get(set)
+    if (known?.actor === actor) return known
+    const bytes = intervals.encodeIntervals(set)
+    const hashed = new Uint8Array(ACTOR_BYTES + bytes.length)
+    hashed.set(fromBinary(actor))
+    hashed.set(bytes, ACTOR_BYTES)
+    const encoded = { actor, bytes, hash: this.#hash(hashed) }
+    if (set.length >= KEPT_NUMBERS_MIN) this.#encoded.set(set, encoded)
+    return encoded
   }
 }
 

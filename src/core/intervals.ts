@@ -97,6 +97,7 @@ export function fromAscending(numbers: Iterable<number>): Intervals {
 export function union(a: Intervals, b: Intervals): Intervals {
   if (a.length === 0) return b
   if (b.length === 0) return a
+  if (b.length === 2) return addRange(a, b[0]!, b[1]!)
   const joined: number[] = []
   let i = 0
   let j = 0

@@ -99,12 +99,13 @@ export function encodeBatch(change: Change, meta: Meta, hash: Hash): RawBatch {
     addItem(sums.items, item, 1)
     puts.push({ key: itemKey(item), value: itemValue(item) })
   }
-  for (const [actor, seen] of change.seen) {
-    const before = replica.context.get(actor)
-    const value = encodeIntervals(intervals.union(before, seen))
-    if (before.length > 0) addContext(sums.context, actor, encodeIntervals(before), -1, hash)
-    addContext(sums.context, actor, value, 1, hash)
-    puts.push({ key: actorKey(CONTEXT, actor), value })
+  const { context } = replica
+  for (const [actor, after] of change.seenAfter) {
+    const before = context.get(actor)
+    if (before.length > 0) addLanes(sums.context, sumOf(context.encode(actor, before).hash), -1)
+    const encoded = context.encode(actor, after)
+    addLanes(sums.context, sumOf(encoded.hash), 1)
+    puts.push({ key: actorKey(CONTEXT, actor), value: encoded.bytes })
   }
   for (const [actor, dots] of change.hearsay) {
     const value = encodeIntervals(replica.hearsay.with(actor, dots))
@@ -194,6 +195,16 @@ export function contentOf({ key, value }: RawRecord): RecordContent {
   return item === undefined ? 'unreadable' : { item }
 }
 
+function countersOf(items: readonly Item[]): Map<ActorId, number[]> {
+  const byActor = new Map<ActorId, number[]>()
+  for (const { actor, counter } of items) {
+    const counters = byActor.get(actor)
+    if (counters === undefined) byActor.set(actor, [counter])
+    else counters.push(counter)
+  }
+  return byActor
+}
+
 /** Rebuilds a replica from the records of a store, which come in ascending order of their keys. */
 export class Loader {
   readonly #hash: Hash
@@ -275,7 +286,9 @@ export class Loader {
       }
     }
     const replica = new Replica(this.#hash)
-    for (const { actor, counter } of this.#items) replica.context.addRange(actor, counter, counter)
+    for (const [actor, counters] of countersOf(this.#items)) {
+      replica.context.add(actor, intervals.fromAscending(counters))
+    }
     replica.load(this.#items)
     const meta = { ...NO_META, clock: this.#meta?.meta.clock ?? 0 }
     const written = this.#meta?.sums.count
@@ -322,10 +335,7 @@ export class Loader {
   #addContext(key: Uint8Array, value: Uint8Array): boolean {
     const seen = decodeIntervals(value)
     if (key.length !== 1 + ACTOR_BYTES || seen === undefined) return false
-    const actor = toBinary(key.subarray(1))
-    for (let i = 0; i < seen.length; i += 2) {
-      this.#replica.context.addRange(actor, seen[i]!, seen[i + 1]!)
-    }
+    if (seen.length > 0) this.#replica.context.add(toBinary(key.subarray(1)), seen)
     return true
   }
 
@@ -425,13 +435,6 @@ function itemValue(item: Item): Uint8Array {
 
 function addItem(sum: Sum, item: Item, sign: 1 | -1): void {
   addLanes(sum, [item.lane0, item.lane1, item.lane2, item.lane3], sign)
-}
-
-function addContext(sum: Sum, actor: string, encoded: Uint8Array, sign: 1 | -1, hash: Hash): void {
-  const bytes = new Uint8Array(ACTOR_BYTES + encoded.length)
-  bytes.set(fromBinary(actor))
-  bytes.set(encoded, ACTOR_BYTES)
-  addLanes(sum, sumOf(hash(bytes)), sign)
 }
 
 function addLanes(sum: Sum, by: Sum, sign: 1 | -1): void {

@@ -46,9 +46,7 @@ export async function adoptStore(data: DataDirectory, cluster: Cluster, log: Log
 
 function rehashed(from: Replica, hash: Hash): Replica {
   const to = new Replica(hash)
-  for (const [actor, seen] of from.context) {
-    for (let i = 0; i < seen.length; i += 2) to.context.addRange(actor, seen[i]!, seen[i + 1]!)
-  }
+  for (const [actor, seen] of from.context) to.context.add(actor, seen)
   const items: Item[] = []
   for (const { envelope } of from.fromDot('', 0)) {
     const item = decodeItem(envelope, hash)

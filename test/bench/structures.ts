@@ -138,8 +138,8 @@ function benchContext(): void {
   const hash = (input: Uint8Array): Uint8Array => createHash('md5').update(input).digest()
   const before = memoryBytes()
   const context = new Context(hash)
-  timed('addRange of a new actor', entries, () => {
-    for (let i = 0; i < entries; i++) context.addRange(toBinary(randomBits(i)), 1, 1000 + i)
+  timed('add of a new actor', entries, () => {
+    for (let i = 0; i < entries; i++) context.add(toBinary(randomBits(i)), [1, 1000 + i])
   })
   bytes('memory per actor', memoryBytes() - before, entries)
   timed('hash', entries, () => (sink += context.hash()[0]!))
@@ -148,9 +148,9 @@ function benchContext(): void {
     for (const actor of known) if (context.covers(actor, 5)) sink++
   })
   const writer = known[0]!
-  timed('addRange of one dot and hash', 20_000, () => {
+  timed('add of one dot and hash', 20_000, () => {
     for (let i = 0; i < 20_000; i++) {
-      context.addRange(writer, entries + 2000 + i, entries + 2000 + i)
+      context.add(writer, [entries + 2000 + i, entries + 2000 + i])
       sink += context.hash()[0]!
     }
   })

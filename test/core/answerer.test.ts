@@ -55,7 +55,7 @@ class Side {
   replace(old: Item, item: Item): void {
     this.replica.remove(old)
     this.replica.insert(item)
-    this.replica.context.addRange(item.actor, item.counter, item.counter)
+    this.replica.context.add(item.actor, [item.counter, item.counter])
     this.answerer.removed([old])
   }
 }
@@ -78,14 +78,14 @@ function begun(): {
   const context = new Context(hash)
   const actors = Array.from({ length: ACTORS }, () => toBinary(random.bytes(16)))
   for (const actor of actors) {
-    context.addRange(actor, 1, 1)
-    side.replica.context.addRange(actor, 1, 1)
+    context.add(actor, [1, 1])
+    side.replica.context.add(actor, [1, 1])
   }
   const [one] = actors
   const other = actors.find((actor) => bucketOf(actor) !== bucketOf(one!))
   const [first, second] = [item(one!, 2), item(other!, 2)]
   side.replica.insert(first)
-  side.replica.context.addRange(one!, 2, 2)
+  side.replica.context.add(one!, [2, 2])
   const ask = new PullAsk(7, true, context, SIZES)
   const [answer] = side.answer(ask.firstRequest(context))
   assert.ok(answer?.type === 'pullBuckets')

@@ -31,9 +31,9 @@ describe('core: catching up', () => {
     const { peer, catchUp, context } = start()
     assert.equal(catchUp.isUnderWay(context, LINKED_AT), true)
     peer.lacked(new Map([[ACTOR, [1, 2]]]), context, { mono: LINKED_AT })
-    context.addRange(ACTOR, 1, 1)
+    context.add(ACTOR, [1, 1])
     assert.equal(catchUp.isUnderWay(context, LINKED_AT), true)
-    context.addRange(ACTOR, 2, 2)
+    context.add(ACTOR, [2, 2])
     assert.equal(catchUp.isUnderWay(context, LINKED_AT), false)
   })
 
@@ -70,7 +70,7 @@ describe('core: catching up', () => {
     peers.delete(peer.id)
     catchUp.left(peer, context)
     assert.equal(catchUp.isUnderWay(context, LINKED_AT), true)
-    context.addRange(ACTOR, 1, 2)
+    context.add(ACTOR, [1, 2])
     assert.equal(catchUp.isUnderWay(context, LINKED_AT), false)
   })
 

@@ -148,7 +148,7 @@ describe('context', () => {
         const snapshots: [ContextView, Oracle][] = []
         for (const step of steps) {
           for (const actor of actorsOf(step)) {
-            context.addRange(actor, step.from, step.from + step.length - 1)
+            context.add(actor, [step.from, step.from + step.length - 1])
             addTo(oracle, actor, step.from, step.from + step.length - 1)
           }
           if (step.look === 'hash') assert.deepEqual(context.hash(), hashesOf(oracle).total)
@@ -174,7 +174,7 @@ describe('context', () => {
         const oracle: Oracle = new Map()
         const inOrder = new Context(hash)
         for (const [n, counter] of dots) {
-          inOrder.addRange(pool[n]!, counter, counter)
+          inOrder.add(pool[n]!, [counter, counter])
           addTo(oracle, pool[n]!, counter, counter)
         }
         const shuffled = new Context(hash)
@@ -182,13 +182,13 @@ describe('context', () => {
           Math.imul(seed ^ (n * 64 + counter), 2_654_435_761)
         const other = dots.toSorted((a, b) => order(...a) - order(...b))
         other.forEach(([n, counter], i) => {
-          shuffled.addRange(pool[n]!, counter, counter)
+          shuffled.add(pool[n]!, [counter, counter])
           if (i % (every + 1) === 0) shuffled.hash()
         })
         const ranges = new Context(hash)
         for (const [actor, members] of oracle) {
           const set = intervalsOf(members)
-          for (let i = set.length - 2; i >= 0; i -= 2) ranges.addRange(actor, set[i]!, set[i + 1]!)
+          for (let i = set.length - 2; i >= 0; i -= 2) ranges.add(actor, [set[i]!, set[i + 1]!])
         }
         for (const context of [inOrder, shuffled, ranges]) checkHashes(context, oracle)
       }),
@@ -199,7 +199,7 @@ describe('context', () => {
     const packed = new Context(hash)
     const oracle: Oracle = new Map()
     for (const actor of pool) {
-      packed.addRange(actor, 1, 3)
+      packed.add(actor, [1, 3])
       addTo(oracle, actor, 1, 3)
     }
     check(packed, oracle)
@@ -210,13 +210,13 @@ describe('context', () => {
       [4, 4],
       [6, 9],
     ] as const) {
-      packed.addRange(pool[0]!, from, to)
+      packed.add(pool[0]!, [from, to])
       addTo(oracle, pool[0]!, from, to)
       check(packed, oracle)
       checkHashes(packed, oracle)
     }
     for (const actor of pool.slice(1)) {
-      packed.addRange(actor, 4, 4)
+      packed.add(actor, [4, 4])
       addTo(oracle, actor, 4, 4)
     }
     check(packed, oracle)
@@ -226,17 +226,17 @@ describe('context', () => {
   it('has another hash, in one bucket, when one dot differs', () => {
     const [a, b] = [new Context(hash), new Context(hash)]
     for (const actor of pool.slice(0, 3000))
-      for (const context of [a, b]) context.addRange(actor, 1, 3)
+      for (const context of [a, b]) context.add(actor, [1, 3])
     assert.deepEqual(a.hash(), b.hash())
     const actor = pool[1234]!
-    a.addRange(actor, 5, 5)
+    a.add(actor, [5, 5])
     assert.notDeepEqual(a.hash(), b.hash())
     const [x, y] = [Buffer.from(a.bucketHashes()), Buffer.from(b.bucketHashes())]
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
       const same = x.readBigUInt64BE(bucket * 8) === y.readBigUInt64BE(bucket * 8)
       assert.equal(same, bucket !== bucketOf(actor))
     }
-    b.addRange(actor, 5, 5)
+    b.add(actor, [5, 5])
     assert.deepEqual(a.hash(), b.hash())
   })
 
@@ -249,15 +249,15 @@ describe('context', () => {
   it('takes counters as large as numbers can count, without unfolding them', () => {
     const context = new Context(hash)
     const max = Number.MAX_SAFE_INTEGER
-    context.addRange(pool[0]!, max, max)
+    context.add(pool[0]!, [max, max])
     assert.equal(context.dots, 1)
     assert.equal(context.gapCount, max - 1)
-    context.addRange(pool[0]!, 1, max)
+    context.add(pool[0]!, [1, max])
     assert.deepEqual(context.get(pool[0]!), [1, max])
     assert.equal(context.dots, max)
     assert.equal(context.gapCount, 0)
     // Heads are kept exactly when they are packed.
-    for (const actor of pool.slice(1, 2000)) context.addRange(actor, 1, 1)
+    for (const actor of pool.slice(1, 2000)) context.add(actor, [1, 1])
     assert.deepEqual(context.get(pool[0]!), [1, max])
   })
 
@@ -273,7 +273,7 @@ describe('context', () => {
       [pool[0]!, Number.NaN, 1],
     ]
     for (const [actor, from, to] of bad) {
-      assert.throws(() => context.addRange(actor, from, to), TypeError)
+      assert.throws(() => context.add(actor, [from, to]), TypeError)
     }
     check(context, new Map())
   })
@@ -283,7 +283,7 @@ describe('context', () => {
     let packings = 0
     let packed = context['packed']
     const add = (actor: ActorId, counter: number): void => {
-      context.addRange(actor, counter, counter)
+      context.add(actor, [counter, counter])
       if (context['packed'] !== packed) packings++
       packed = context['packed']
     }
@@ -308,7 +308,7 @@ describe('context', () => {
       // Actors of a thousand peers: the first half of the id is the peer's, the second is the run's own.
       id.setUint32(0, Math.imul(n % 1000, 0x9e3779b1) >>> 0)
       id.setUint32(8, Math.imul(n, 0x85ebca6b) >>> 0)
-      context.addRange(toBinary(new Uint8Array(id.buffer)), 1, n + 1)
+      context.add(toBinary(new Uint8Array(id.buffer)), [1, n + 1])
     }
     const perActor = (memoryBytes() - before) / count
     assert.equal(context.actors, count)

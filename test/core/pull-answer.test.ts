@@ -36,7 +36,7 @@ function randomReplica(random: Seeded): Replica {
   const replica = new Replica(hash)
   const items: Item[] = []
   for (const actor of ACTORS) {
-    replica.context.addRange(actor, 1, COUNTERS)
+    replica.context.add(actor, [1, COUNTERS])
     for (let counter = 1; counter <= COUNTERS; counter++) {
       if (random.chance(0.4))
         items.push(item(actor, counter, random.pick(KEYS), random.pick(VALUE_BYTES)))
@@ -112,8 +112,8 @@ describe('core: pull answers', () => {
 
   it('end although one dot is both a value and a delete of a key whose value does not fit beside it (R14, seed 4014725)', () => {
     const replica = new Replica(hash)
-    replica.context.addRange(OTHER, 1, 2)
-    replica.context.addRange(WRITER, 1, 1)
+    replica.context.add(OTHER, [1, 2])
+    replica.context.add(WRITER, [1, 1])
     replica.load([item(OTHER, 2, 'deleted elsewhere'), item(WRITER, 1, 'put')])
     const removed = { actor: OTHER, counter: 1 }
     replica.removals.add({ actor: WRITER, counter: 1, removed, key: 'deleted elsewhere' })

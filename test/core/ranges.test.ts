@@ -24,7 +24,7 @@ describe('a list of a range of which the asker has very much more', () => {
   const items = Array.from({ length: COUNT }, (_, i) => itemOf(i + 1))
   const replica = new Replica(quickHash)
   before(() => {
-    replica.context.addRange(ACTOR, 1, COUNT)
+    replica.context.add(ACTOR, [1, COUNT])
     replica.load(items)
   })
 

@@ -169,7 +169,7 @@ describe('far ranges (R15)', () => {
     assert.equal(far.judge(range(8, 2 ** 40), 7, 'p', 0).range, undefined)
     const context = new Context(hash)
     assert.equal(far.doubted(context), 1)
-    context.addRange(A, 1, 2 ** 40)
+    context.add(A, [1, 2 ** 40])
     assert.equal(far.doubted(context), 0)
   })
 
@@ -520,7 +520,7 @@ describe('a context with a flipped bit (R15)', function () {
     fleet.startAll()
     putKeys(fleet, a, 3)
     assert.ok(agree(fleet))
-    c.live.replica.context.addRange(a.live.actor!, 1, 2 ** 40)
+    c.live.replica.context.add(a.live.actor!, [1, 2 ** 40])
     fleet.pass(10 * fleet.settings.repair.interval)
     assert.equal(b.live.doubts().actors, 1)
     putKeys(fleet, a, 5)

@@ -185,8 +185,9 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     what: 'the context of a damaged store is kept',
     file: 'records.js',
     find: `        const replica = new Replica(this.#hash);
-        for (const { actor, counter } of this.#items)
-            replica.context.addRange(actor, counter, counter);`,
+        for (const [actor, counters] of countersOf(this.#items)) {
+            replica.context.add(actor, intervals.fromAscending(counters));
+        }`,
     replace: `        const replica = this.#replica;`,
   },
   {

@@ -343,7 +343,7 @@ export class Run {
     const actor = random.pick(actors)
     const from = intervals.head(node.live.replica.context.get(actor)) + 1
     node.broken = true
-    node.live.replica.context.addRange(actor, from, from + 2 ** bit)
+    node.live.replica.context.add(actor, [from, from + 2 ** bit])
     const mend = (): void => {
       if (!node.broken || node.gone) return
       if (node.engine !== undefined) this.fleet.crash(node)
