@@ -11,6 +11,12 @@ export type Intervals = readonly number[]
 
 export const EMPTY: Intervals = []
 
+/** The numbers from..to, both in it. */
+export interface Range {
+  from: number
+  to: number
+}
+
 /** True when the numbers are a set in its one form. Numbers from outside pass through here before anything else. */
 export function isValid(numbers: readonly number[]): numbers is Intervals {
   if (numbers.length % 2 !== 0) return false
@@ -83,13 +89,13 @@ export function addRange(set: Intervals, from: number, to: number): Intervals {
   return set.toSpliced(2 * first, 2 * (last - first), low, high)
 }
 
-/** The set of `numbers`, which ascend. */
-export function fromAscending(numbers: Iterable<number>): Intervals {
+/** The set of what lies in ranges that come in whatever order and may overlap. */
+export function fromRanges(ranges: Iterable<Range>): Intervals {
   const set: number[] = []
-  for (const n of numbers) {
+  for (const { from, to } of Array.from(ranges).sort((a, b) => a.from - b.from)) {
     const end = set.length - 1
-    if (end > 0 && set[end]! >= n - 1) set[end] = n
-    else set.push(n, n)
+    if (end < 0 || set[end]! < from - 1) set.push(from, to)
+    else if (set[end]! < to) set[end] = to
   }
   return set
 }
@@ -112,6 +118,13 @@ export function union(a: Intervals, b: Intervals): Intervals {
     else if (joined[end]! < to) joined[end] = to
   }
   return joined
+}
+
+/** The intervals of a set, one by one. */
+export function rangesOf(set: Intervals): Range[] {
+  const ranges: Range[] = []
+  for (let i = 0; i < set.length; i += 2) ranges.push({ from: set[i]!, to: set[i + 1]! })
+  return ranges
 }
 
 /** Members of `a` that are not in `b`. */

@@ -24,11 +24,11 @@ import { fromBinary, toBinary, toHex } from './bytes.ts'
 import type { ActorId } from './bytes.ts'
 import type { Change } from './change.ts'
 import { decodeIntervals, encodeIntervals } from './intervals.ts'
-import * as intervals from './intervals.ts'
 import type { Intervals } from './intervals.ts'
 import { ACTOR_BYTES, compareDots, decodeItem, lane, lanesToBytes, setLane } from './item.ts'
 import type { Hash, Item } from './item.ts'
 import { Replica } from './replica.ts'
+import { gather, rangeOf } from './wire/dots.ts'
 import { packNumbers, unpackNumbers } from './wire/numbers.ts'
 
 const CONTEXT = 0x63
@@ -195,16 +195,6 @@ export function contentOf({ key, value }: RawRecord): RecordContent {
   return item === undefined ? 'unreadable' : { item }
 }
 
-function countersOf(items: readonly Item[]): Map<ActorId, number[]> {
-  const byActor = new Map<ActorId, number[]>()
-  for (const { actor, counter } of items) {
-    const counters = byActor.get(actor)
-    if (counters === undefined) byActor.set(actor, [counter])
-    else counters.push(counter)
-  }
-  return byActor
-}
-
 /** Rebuilds a replica from the records of a store, which come in ascending order of their keys. */
 export class Loader {
   readonly #hash: Hash
@@ -286,9 +276,7 @@ export class Loader {
       }
     }
     const replica = new Replica(this.#hash)
-    for (const [actor, counters] of countersOf(this.#items)) {
-      replica.context.add(actor, intervals.fromAscending(counters))
-    }
+    for (const [actor, seen] of gather(this.#items.map(rangeOf))) replica.context.add(actor, seen)
     replica.load(this.#items)
     const meta = { ...NO_META, clock: this.#meta?.meta.clock ?? 0 }
     const written = this.#meta?.sums.count

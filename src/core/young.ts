@@ -3,17 +3,15 @@
  * a pull leaves them out: without this every digest exchange under load would send the newest writes twice.
  */
 import type { ActorId } from './bytes.ts'
-import * as intervals from './intervals.ts'
 import type { Intervals } from './intervals.ts'
 import type { Dot } from './item.ts'
+import { gather } from './wire/dots.ts'
+import type { DotRange } from './wire/dots.ts'
 
 /** Forgotten beyond this, oldest first: then a pull sends a few dots twice, which is harmless. */
 const RUNS_MAX = 16_384
 
-interface Run {
-  actor: ActorId
-  from: number
-  to: number
+interface Run extends DotRange {
   at: number
 }
 
@@ -37,11 +35,7 @@ export class Young {
 
   at(mono: number): Map<ActorId, Intervals> {
     this.#drop(mono)
-    const young = new Map<ActorId, Intervals>()
-    for (const { actor, from, to } of this.#runs) {
-      young.set(actor, intervals.addRange(young.get(actor) ?? intervals.EMPTY, from, to))
-    }
-    return young
+    return gather(this.#runs)
   }
 
   #drop(mono: number): void {

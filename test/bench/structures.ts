@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { fromBinary, toBinary } from '../../src/core/bytes.ts'
 import { Context } from '../../src/core/context.ts'
+import { fromRanges } from '../../src/core/intervals.ts'
 import { RangeIndex } from '../../src/core/range-index.ts'
 
 const SEED = 1
@@ -151,6 +152,20 @@ function benchContext(): void {
   timed('add of one dot and hash', 20_000, () => {
     for (let i = 0; i < 20_000; i++) {
       context.add(writer, [entries + 2000 + i, entries + 2000 + i])
+      sink += context.hash()[0]!
+    }
+  })
+  // Of whoever was overloaded, every other mutation is missing.
+  const gappy = toBinary(randomBits(entries))
+  const GAPS = 100_000
+  const ranges = Array.from({ length: GAPS }, (_, i) => ({ from: 2 * i + 1, to: 2 * i + 1 }))
+  timed('set of an actor with 100,000 gaps, per gap', GAPS, () => {
+    context.add(gappy, fromRanges(ranges))
+  })
+  timed('add of 100 dots to it, and hash', 100, () => {
+    for (let i = 1; i <= 100; i++) {
+      const dots = Array.from({ length: 100 }, (_, j) => (i * 1000 + j * 10) * 2)
+      context.add(gappy, fromRanges(dots.map((n) => ({ from: n, to: n }))))
       sink += context.hash()[0]!
     }
   })

@@ -79,6 +79,20 @@ describe('intervals', () => {
     assert.equal(intervals.addRange(set, 9, 8), set)
   })
 
+  it('are made of ranges in whatever order, and give theirs', () => {
+    fc.assert(
+      fc.property(fc.array(anyRange, { maxLength: 12 }), (pairs) => {
+        const ranges = pairs.map(([from, to]) => ({ from, to }))
+        const members = new Set(ranges.flatMap(({ from, to }) => numbers.slice(from, to + 1)))
+        const set = intervals.fromRanges(ranges)
+        same(set, members)
+        same(intervals.fromRanges(intervals.rangesOf(set)), members)
+        assert.equal(intervals.rangesOf(set).length, set.length / 2)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
   it('join, subtract and intersect as sets do', () => {
     fc.assert(
       fc.property(anySet, anySet, (a, b) => {

@@ -1,6 +1,6 @@
 /** What the answering side of a pull sends, chunk by chunk. */
 import assert from 'node:assert/strict'
-import { covers, EMPTY, fromAscending } from '../../src/core/intervals.ts'
+import { covers, EMPTY, fromRanges } from '../../src/core/intervals.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
 import { dotText, makeRegister } from '../../src/core/item.ts'
 import type { Dot, Item } from '../../src/core/item.ts'
@@ -60,7 +60,7 @@ function randomContext(random: Seeded): Map<string, Intervals> {
   const context = new Map<string, Intervals>()
   for (const actor of random.some(ACTORS, random.int(0, ACTORS.length))) {
     const seen = Array.from({ length: COUNTERS }, (_, i) => i + 1).filter(() => random.chance(0.4))
-    context.set(actor, fromAscending(seen))
+    context.set(actor, fromRanges(seen.map((n) => ({ from: n, to: n }))))
   }
   return context
 }
@@ -105,6 +105,40 @@ describe('core: pull answers', () => {
         for (let counter = 1; counter <= COUNTERS; counter++) {
           const isLacked = !covers(theirs.get(actor) ?? EMPTY, counter)
           assert.equal(told.has(dotText({ actor, counter })), isLacked, `seed ${seed}`)
+        }
+      }
+    }
+  })
+
+  it('tell nothing of a dot whose item was removed meanwhile, and of all others once', () => {
+    for (let seed = 1; seed <= 300; seed++) {
+      const random = new Seeded(seed, 'removed meanwhile')
+      const replica = randomReplica(random)
+      const theirs = randomContext(random)
+      const removed = new RemovedSince(1)
+      const scope = { theirs, buckets: undefined }
+      const pull = new PullAnswer(replica, removed, scope, new Map(), 1, drawSizes(random))
+      const gone = new Set<string>()
+      const told = new Set<string>()
+      while (!pull.done) {
+        const held = [...replica.fromDot('', 0)]
+        for (const one of random.some(held, random.int(0, Math.min(3, held.length)))) {
+          replica.remove(one)
+          removed.add([one])
+          gone.add(dotText(one))
+        }
+        for (const text of dotsOf(pull.nextChunk()).told) {
+          assert.ok(!told.has(text), `seed ${seed}: ${text} is told twice`)
+          assert.ok(!gone.has(text), `seed ${seed}: ${text} is told, and was removed meanwhile`)
+          told.add(text)
+        }
+      }
+      for (const actor of ACTORS) {
+        for (let counter = 1; counter <= COUNTERS; counter++) {
+          const text = dotText({ actor, counter })
+          const isLacked = !covers(theirs.get(actor) ?? EMPTY, counter)
+          assert.ok(!told.has(text) || isLacked, `seed ${seed}: ${text} is told, and was there`)
+          assert.ok(told.has(text) || gone.has(text) || !isLacked, `seed ${seed}: not ${text}`)
         }
       }
     }

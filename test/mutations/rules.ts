@@ -185,9 +185,8 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     what: 'the context of a damaged store is kept',
     file: 'records.js',
     find: `        const replica = new Replica(this.#hash);
-        for (const [actor, counters] of countersOf(this.#items)) {
-            replica.context.add(actor, intervals.fromAscending(counters));
-        }`,
+        for (const [actor, seen] of gather(this.#items.map(rangeOf)))
+            replica.context.add(actor, seen);`,
     replace: `        const replica = this.#replica;`,
   },
   {

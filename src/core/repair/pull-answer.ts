@@ -47,8 +47,6 @@ export class PullAnswer {
   #todo: DotRange[] = []
   readonly #removed: RemovedSince
   readonly #sizes: RepairSizes
-  /** Of `#removed`, as it was left out of what is to do. */
-  #removedVersion = 0
   #credit: number
 
   constructor(
@@ -72,9 +70,7 @@ export class PullAnswer {
       this.#open.set(actor, mine)
       const missing = intervals.subtract(mine, theirs)
       const due = intervals.subtract(missing, intervalsIn(young, actor))
-      for (let i = 0; i < due.length; i += 2) {
-        this.#todo.push({ actor, from: due[i]!, to: due[i + 1]! })
-      }
+      for (const range of intervals.rangesOf(due)) this.#todo.push({ actor, ...range })
     }
     for (const actor of scope.theirs.keys()) {
       if (ctx0.get(actor).length === 0) this.#open.set(actor, intervals.EMPTY)
@@ -110,10 +106,10 @@ export class PullAnswer {
   }
 
   nextChunk(): Chunk {
-    this.#leaveOutRemoved()
     const chunk = new ChunkBuilder(this.#replica, (item) => this.#lacks(item), this.#sizes)
     while (this.#todo.length > 0 && !chunk.full) {
-      const rest = chunk.addRange(this.#todo.pop()!)
+      const range = this.#nextRange()
+      const rest = range && chunk.addRange(range)
       if (rest !== undefined) {
         this.#todo.push(rest)
         break
@@ -122,17 +118,13 @@ export class PullAnswer {
     return chunk.build(this.session)
   }
 
-  #leaveOutRemoved(): void {
-    if (this.#removedVersion === this.#removed.version) return
-    this.#removedVersion = this.#removed.version
-    const todo: DotRange[] = []
-    for (const { actor, from, to } of this.#todo) {
-      const rest = intervals.subtract([from, to], this.#removed.of(actor))
-      for (let i = rest.length - 2; i >= 0; i -= 2) {
-        todo.push({ actor, from: rest[i]!, to: rest[i + 1]! })
-      }
-    }
-    this.#todo = todo
+  /** Only what is told next is rid of what was removed meanwhile: there can be very many ranges, and removals at each chunk. */
+  #nextRange(): DotRange | undefined {
+    const { actor, from, to } = this.#todo.pop()!
+    const left = intervals.subtract([from, to], this.#removed.of(actor))
+    const [first, ...later] = intervals.rangesOf(left)
+    for (const range of later.reverse()) this.#todo.push({ actor, ...range })
+    return first && { actor, ...first }
   }
 
   /** Whether the asker said that it lacks this item. Of actors out of scope it said nothing: they are not sent. */

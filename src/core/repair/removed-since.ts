@@ -8,7 +8,9 @@
 import type { ActorId } from '../bytes.ts'
 import * as intervals from '../intervals.ts'
 import type { Intervals } from '../intervals.ts'
-import type { Dot, Item } from '../item.ts'
+import type { Item } from '../item.ts'
+import { gather, rangeOf } from '../wire/dots.ts'
+import type { DotRange } from '../wire/dots.ts'
 
 /** Added up when there are so many. */
 const UNSORTED_MAX = 1024
@@ -16,19 +18,14 @@ const UNSORTED_MAX = 1024
 export class RemovedSince {
   readonly session: number
   readonly #sets = new Map<ActorId, Intervals>()
-  #unsorted: Dot[] = []
-  /** Changes with every addition. */
-  version = 0
+  #unsorted: DotRange[] = []
 
   constructor(session: number) {
     this.session = session
   }
 
   add(items: Iterable<Item>): void {
-    for (const { actor, counter } of items) {
-      this.#unsorted.push({ actor, counter })
-      this.version++
-    }
+    for (const item of items) this.#unsorted.push(rangeOf(item))
     if (this.#unsorted.length >= UNSORTED_MAX) this.#sort()
   }
 
@@ -39,16 +36,9 @@ export class RemovedSince {
 
   #sort(): void {
     if (this.#unsorted.length === 0) return
-    const counters = new Map<ActorId, number[]>()
-    for (const { actor, counter } of this.#unsorted) {
-      const list = counters.get(actor)
-      if (list === undefined) counters.set(actor, [counter])
-      else list.push(counter)
-    }
-    this.#unsorted = []
-    for (const [actor, list] of counters) {
-      const set = intervals.fromAscending(list.sort((a, b) => a - b))
+    for (const [actor, set] of gather(this.#unsorted)) {
       this.#sets.set(actor, intervals.union(this.#sets.get(actor) ?? intervals.EMPTY, set))
     }
+    this.#unsorted = []
   }
 }

@@ -1,8 +1,8 @@
 /** Dots and intervals inside a message: actors stand once in the message's table, dots refer to them by index. */
 import { fromBinary, toBinary } from '../bytes.ts'
 import type { ActorId } from '../bytes.ts'
-import { decodeIntervals, encodeIntervals } from '../intervals.ts'
-import type { Intervals } from '../intervals.ts'
+import { decodeIntervals, encodeIntervals, fromRanges } from '../intervals.ts'
+import type { Intervals, Range } from '../intervals.ts'
 import { ACTOR_BYTES, isCounter } from '../item.ts'
 import type { Dot } from '../item.ts'
 import type { ContextPart } from '../replica.ts'
@@ -64,11 +64,24 @@ export function decodeDots(
   return dots
 }
 
-/** Counters [from, to] of one actor. */
-export interface DotRange {
+/** Counters of one actor. */
+export interface DotRange extends Range {
   actor: ActorId
-  from: number
-  to: number
+}
+
+/** Ranges in whatever order as intervals by actor: sorted once, since to add one after the other to a long set copies all of it. */
+export function gather(ranges: Iterable<DotRange>): Map<ActorId, Intervals> {
+  const byActor = new Map<ActorId, DotRange[]>()
+  for (const range of ranges) {
+    const list = byActor.get(range.actor)
+    if (list === undefined) byActor.set(range.actor, [range])
+    else list.push(range)
+  }
+  return new Map(Array.from(byActor, ([actor, list]) => [actor, fromRanges(list)]))
+}
+
+export function rangeOf({ actor, counter }: Dot): DotRange {
+  return { actor, from: counter, to: counter }
 }
 
 export function encodeRanges(ranges: readonly DotRange[], table: ActorTable): Bytes {
