@@ -5,7 +5,8 @@
  * it: intervals are ascending, disjoint and never adjacent. So a set has exactly one form and equal sets have equal
  * lists. A list is never changed once it is made; whoever holds one has a snapshot for free.
  */
-import { packNumbers, unpackNumbers } from './wire/numbers.ts'
+import { encodeUint8Array, encodingLength } from 'uint8-varint'
+import { unpackNumbers } from './wire/numbers.ts'
 
 export type Intervals = readonly number[]
 
@@ -104,7 +105,9 @@ export function union(a: Intervals, b: Intervals): Intervals {
   if (a.length === 0) return b
   if (b.length === 0) return a
   if (b.length === 2) return addRange(a, b[0]!, b[1]!)
-  const joined: number[] = []
+  // At its full length at once: a long list that grows is copied again and again, and most of the time goes to fresh memory.
+  const joined = new Array<number>(a.length + b.length)
+  let length = 0
   let i = 0
   let j = 0
   while (i < a.length || j < b.length) {
@@ -113,10 +116,12 @@ export function union(a: Intervals, b: Intervals): Intervals {
     const to = takeA ? a[i + 1]! : b[j + 1]!
     if (takeA) i += 2
     else j += 2
-    const end = joined.length - 1
-    if (end < 0 || joined[end]! < from - 1) joined.push(from, to)
-    else if (joined[end]! < to) joined[end] = to
+    if (length === 0 || joined[length - 1]! < from - 1) {
+      joined[length++] = from
+      joined[length++] = to
+    } else if (joined[length - 1]! < to) joined[length - 1] = to
   }
+  joined.length = length
   return joined
 }
 
@@ -178,13 +183,22 @@ export function gaps(set: Intervals): Intervals {
  * one encoding, which is what lets it be hashed.
  */
 export function encodeIntervals(set: Intervals): Uint8Array<ArrayBuffer> {
-  const steps: number[] = []
-  let lowest = 1
-  for (let i = 0; i < set.length; i += 2) {
-    steps.push(set[i]! - lowest, set[i + 1]! - set[i]!)
-    lowest = set[i + 1]! + 2
+  let length = 0
+  for (let i = 0; i < set.length; i++) length += encodingLength(stepTo(set, i))
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (let i = 0; i < set.length; i++) {
+    const step = stepTo(set, i)
+    encodeUint8Array(step, bytes, at)
+    at += encodingLength(step)
   }
-  return packNumbers(steps)
+  return bytes
+}
+
+/** How far a number of the list is from the least that it could be. */
+function stepTo(set: Intervals, i: number): number {
+  if (i === 0) return set[0]! - 1
+  return i % 2 === 1 ? set[i]! - set[i - 1]! : set[i]! - set[i - 1]! - 2
 }
 
 /** `undefined` when the bytes are not the canonical form of a set. No bytes are the empty set. */
