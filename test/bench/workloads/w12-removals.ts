@@ -3,7 +3,8 @@
  *
  * Away: one daemon of three is stopped while all keys are deleted, far more than removal logs remember; from its start until all
  * agree. At full speed: two daemons, each written to with many puts and deletes of the same keys under way, with values so large
- * that gossip cannot keep up; from the last acknowledgement until they agree.
+ * that gossip cannot keep up; from the last acknowledgement until they agree. Standing still: the same with a third daemon, which
+ * gets no processor for the first half and comes back into the flood: what it knows of the mutations is full of gaps.
  */
 import { randomFillSync } from 'node:crypto'
 import { converged } from '../../support/daemons.ts'
@@ -100,11 +101,33 @@ async function atFullSpeed(bench: Bench): Promise<void> {
   )
 }
 
+async function standingStill(bench: Bench): Promise<void> {
+  const steps = bench.size(10_000, 50_000)
+  const keys = bench.size(10_000, 75_000)
+  const title = `twice ${steps} writes to each of two, a third stands still for half of them`
+  await bench.alternate(title, [hearsay], ({ note }) =>
+    withCluster(3, async ({ nodes }) => {
+      const [one, two, third] = nodes as [HearsayNode, HearsayNode, HearsayNode]
+      const half = async (): Promise<void> => {
+        await Promise.all([one, two].map((node) => writeAndDelete(node, steps, keys)))
+      }
+      third.daemon.pause()
+      await half()
+      third.daemon.resume()
+      await half()
+      const { window } = await metered([], () => agreed(nodes))
+      note('until all agree', 's', window.seconds)
+      note('removals held back', '', await heldBack(nodes))
+    }),
+  )
+}
+
 export const w12: Workload = {
   id: 'W12',
   title: 'removals that nobody remembers',
   async run(bench) {
     await away(bench)
     await atFullSpeed(bench)
+    await standingStill(bench)
   },
 }
