@@ -6,6 +6,7 @@
  * commit that fails leaves nothing to undo.
  */
 import type { ActorId } from './bytes.ts'
+import { GrowingSet } from './growing-set.ts'
 import * as intervals from './intervals.ts'
 import { invariant } from './invariant.ts'
 import type { Intervals } from './intervals.ts'
@@ -18,7 +19,7 @@ export class Change {
   readonly replica: Replica
   readonly added = new Set<Item>()
   readonly removed = new Set<Item>()
-  readonly seen = new Map<ActorId, Intervals>()
+  readonly #seen = new Map<ActorId, GrowingSet>()
   /** Dead on a peer's word alone. */
   readonly hearsay = new Map<ActorId, Intervals>()
   readonly #addedByKey = new Map<string, Item[]>()
@@ -34,8 +35,8 @@ export class Change {
   }
 
   get empty(): boolean {
-    const { added, removed, seen } = this
-    return !this.#touched && added.size === 0 && removed.size === 0 && seen.size === 0
+    const { added, removed } = this
+    return !this.#touched && added.size === 0 && removed.size === 0 && this.#seen.size === 0
   }
 
   /** Asks for a batch although nothing of the map changes: every batch carries the replica's meta record. */
@@ -44,17 +45,15 @@ export class Change {
   }
 
   covers(actor: ActorId, counter: number): boolean {
-    const seen = this.seen.get(actor)
     return (
-      (seen !== undefined && intervals.covers(seen, counter)) ||
-      this.replica.context.covers(actor, counter)
+      this.#seen.get(actor)?.covers(counter) === true || this.replica.context.covers(actor, counter)
     )
   }
 
   /** Greatest counter seen of an actor; 0 when there is none. */
   head(actor: ActorId): number {
-    const seen = this.seen.get(actor) ?? intervals.EMPTY
-    return Math.max(intervals.head(seen), intervals.head(this.replica.context.get(actor)))
+    const seen = this.#seen.get(actor)?.head ?? 0
+    return Math.max(seen, intervals.head(this.replica.context.get(actor)))
   }
 
   held(actor: ActorId, counter: number): Item | undefined {
@@ -78,22 +77,26 @@ export class Change {
 
   /** Marks dots as seen. By itself this removes nothing (R3). */
   see(actor: ActorId, from: number, to = from): void {
-    const seen = this.seen.get(actor) ?? intervals.EMPTY
-    this.seen.set(actor, intervals.addRange(seen, from, to))
+    let seen = this.#seen.get(actor)
+    if (seen === undefined) this.#seen.set(actor, (seen = new GrowingSet()))
+    seen.addRange(from, to)
   }
 
   /** All that is seen, after this change, of the actors that it has seen dots of. Asked for when nothing is added to it any more. */
   get seenAfter(): ReadonlyMap<ActorId, Intervals> {
     const { context } = this.replica
     return (this.#seenAfter ??= new Map(
-      Array.from(this.seen, ([actor, seen]) => [actor, intervals.union(context.get(actor), seen)]),
+      Array.from(this.#seen, ([actor, { all }]) => [
+        actor,
+        intervals.union(context.get(actor), all),
+      ]),
     ))
   }
 
   /** Those of the dots `from`..`to` that neither the replica nor this change has seen. */
   unseen(actor: ActorId, from: number, to: number): Intervals {
     const rest = intervals.subtract([from, to], this.replica.context.get(actor))
-    return intervals.subtract(rest, this.seen.get(actor) ?? intervals.EMPTY)
+    return this.#seen.get(actor)?.missingOf(rest) ?? rest
   }
 
   /** Dots that are seen, and not held, because a peer says so and nothing else does (R13). */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
+import { GrowingSet } from '../../src/core/growing-set.ts'
 import * as intervals from '../../src/core/intervals.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
 
@@ -77,6 +78,31 @@ describe('intervals', () => {
   it('add nothing for a range that ends before it begins', () => {
     const set = [3, 5]
     assert.equal(intervals.addRange(set, 9, 8), set)
+  })
+
+  it('grow by many steps as sets do', () => {
+    // Scattered, so that what came lately is joined with the rest many times.
+    const universe = 40_000
+    const anySteps = fc.array(
+      fc.tuple(fc.integer({ min: 1, max: universe }), fc.constantFrom(-1, 0, 0, 0, 1, 50)),
+      { minLength: 2_000, maxLength: 5_000 },
+    )
+    fc.assert(
+      fc.property(anySteps, anySet, (steps, other) => {
+        const set = new GrowingSet()
+        const members = new Set<number>()
+        for (const [from, more] of steps) {
+          assert.equal(set.covers(from), members.has(from))
+          set.addRange(from, from + more)
+          for (let n = from; n <= from + more; n++) members.add(n)
+        }
+        same(set.missingOf(other), new Set([...membersOf(other)].filter((n) => !members.has(n))))
+        assert.equal(set.head, Math.max(...members))
+        same(set.all, members)
+        same(set.missingOf(other), new Set([...membersOf(other)].filter((n) => !members.has(n))))
+      }),
+      { numRuns: 20 },
+    )
   })
 
   it('are made of ranges in whatever order, and give theirs', () => {
