@@ -6,7 +6,7 @@
  * commit that fails leaves nothing to undo.
  */
 import type { ActorId } from './bytes.ts'
-import { GrowingSet } from './growing-set.ts'
+import { GrowingDots } from './growing-set.ts'
 import * as intervals from './intervals.ts'
 import { invariant } from './invariant.ts'
 import type { Intervals } from './intervals.ts'
@@ -19,9 +19,9 @@ export class Change {
   readonly replica: Replica
   readonly added = new Set<Item>()
   readonly removed = new Set<Item>()
-  readonly #seen = new Map<ActorId, GrowingSet>()
+  readonly #seen = new GrowingDots()
   /** Dead on a peer's word alone. */
-  readonly hearsay = new Map<ActorId, Intervals>()
+  readonly hearsay = new GrowingDots()
   readonly #addedByKey = new Map<string, Item[]>()
   readonly #addedByDot = new Map<ActorId, Map<number, Item>>()
   readonly #removals: Removal[] = []
@@ -45,15 +45,13 @@ export class Change {
   }
 
   covers(actor: ActorId, counter: number): boolean {
-    return (
-      this.#seen.get(actor)?.covers(counter) === true || this.replica.context.covers(actor, counter)
-    )
+    return this.#seen.covers(actor, counter) || this.replica.context.covers(actor, counter)
   }
 
   /** Greatest counter seen of an actor; 0 when there is none. */
   head(actor: ActorId): number {
-    const seen = this.#seen.get(actor)?.head ?? 0
-    return Math.max(seen, intervals.head(this.replica.context.get(actor)))
+    const before = intervals.head(this.replica.context.get(actor))
+    return Math.max(before, this.#seen.head(actor))
   }
 
   held(actor: ActorId, counter: number): Item | undefined {
@@ -77,32 +75,26 @@ export class Change {
 
   /** Marks dots as seen. By itself this removes nothing (R3). */
   see(actor: ActorId, from: number, to = from): void {
-    let seen = this.#seen.get(actor)
-    if (seen === undefined) this.#seen.set(actor, (seen = new GrowingSet()))
-    seen.addRange(from, to)
+    this.#seen.addRange(actor, from, to)
   }
 
   /** All that is seen, after this change, of the actors that it has seen dots of. Asked for when nothing is added to it any more. */
   get seenAfter(): ReadonlyMap<ActorId, Intervals> {
     const { context } = this.replica
     return (this.#seenAfter ??= new Map(
-      Array.from(this.#seen, ([actor, { all }]) => [
-        actor,
-        intervals.union(context.get(actor), all),
-      ]),
+      Array.from(this.#seen, ([actor, seen]) => [actor, intervals.union(context.get(actor), seen)]),
     ))
   }
 
   /** Those of the dots `from`..`to` that neither the replica nor this change has seen. */
   unseen(actor: ActorId, from: number, to: number): Intervals {
     const rest = intervals.subtract([from, to], this.replica.context.get(actor))
-    return this.#seen.get(actor)?.missingOf(rest) ?? rest
+    return this.#seen.missingOf(actor, rest)
   }
 
   /** Dots that are seen, and not held, because a peer says so and nothing else does (R13). */
   hear(actor: ActorId, dots: Intervals): void {
-    if (dots.length === 0) return
-    this.hearsay.set(actor, intervals.union(this.hearsay.get(actor) ?? intervals.EMPTY, dots))
+    for (const { from, to } of intervals.rangesOf(dots)) this.hearsay.addRange(actor, from, to)
   }
 
   /** Adds an item whose dot is not covered, and marks the dot seen: held implies seen. */

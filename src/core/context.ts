@@ -25,7 +25,6 @@ const PACKABLE_MAX = 1024
 const PACKABLE_PART = 1 / 64
 /** Actors whose hash waits to be brought up to date: bounds the memory that a long pull takes for it. */
 const DIRTY_MAX = 4096
-
 /** A set of so many numbers takes longer to encode than to look up. */
 const KEPT_NUMBERS_MIN = 32
 
@@ -174,6 +173,19 @@ export class Context extends ContextView {
     return bytesOf(lanes)
   }
 
+  /** The canonical bytes of a set of dots, and their keyed hash, which is what the actor gives to the context's. */
+  encode(actor: ActorId, set: Intervals): Encoded {
+    const known = this.#encoded.get(set)
+    if (known?.actor === actor) return known
+    const bytes = intervals.encodeIntervals(set)
+    const hashed = new Uint8Array(ACTOR_BYTES + bytes.length)
+    hashed.set(fromBinary(actor))
+    hashed.set(bytes, ACTOR_BYTES)
+    const encoded = { actor, bytes, hash: this.#hash(hashed) }
+    if (set.length >= KEPT_NUMBERS_MIN) this.#encoded.set(set, encoded)
+    return encoded
+  }
+
   #count(actor: ActorId, before: Intervals, after: Intervals, gained: number): void {
     if (before.length === 0) this.actorCounts[bucketOf(actor)]!++
     this.dotCount += gained
@@ -221,19 +233,6 @@ export class Context extends ContextView {
       this.#sums[at + i]! += sign * lanes.getInt32(i * 4)
       this.#total[i]! += sign * lanes.getInt32(i * 4)
     }
-  }
-
-  /** The canonical bytes of a set of dots, and their keyed hash, which is what the actor gives to the context's. */
-  encode(actor: ActorId, set: Intervals): Encoded {
-    const known = this.#encoded.get(set)
-    if (known?.actor === actor) return known
-    const bytes = intervals.encodeIntervals(set)
-    const hashed = new Uint8Array(ACTOR_BYTES + bytes.length)
-    hashed.set(fromBinary(actor))
-    hashed.set(bytes, ACTOR_BYTES)
-    const encoded = { actor, bytes, hash: this.#hash(hashed) }
-    if (set.length >= KEPT_NUMBERS_MIN) this.#encoded.set(set, encoded)
-    return encoded
   }
 }
 

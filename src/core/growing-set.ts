@@ -2,6 +2,7 @@
  * A set of positive integers that grows by very many small steps. To add to a list of intervals copies all of it; here a step
  * copies what came lately, and now and then that is joined with the rest.
  */
+import type { ActorId } from './bytes.ts'
 import * as intervals from './intervals.ts'
 import type { Intervals } from './intervals.ts'
 
@@ -40,5 +41,39 @@ export class GrowingSet {
   #settle(): void {
     this.#settled = intervals.union(this.#settled, this.#recent)
     this.#recent = intervals.EMPTY
+  }
+}
+
+/** Dots that become more in that way. */
+export class GrowingDots implements Iterable<[ActorId, Intervals]> {
+  readonly #sets = new Map<ActorId, GrowingSet>()
+
+  /** Number of actors. */
+  get size(): number {
+    return this.#sets.size
+  }
+
+  addRange(actor: ActorId, from: number, to: number): void {
+    let set = this.#sets.get(actor)
+    if (set === undefined) this.#sets.set(actor, (set = new GrowingSet()))
+    set.addRange(from, to)
+  }
+
+  covers(actor: ActorId, counter: number): boolean {
+    return this.#sets.get(actor)?.covers(counter) === true
+  }
+
+  /** Greatest counter of an actor; 0 when there is none. */
+  head(actor: ActorId): number {
+    return this.#sets.get(actor)?.head ?? 0
+  }
+
+  /** Those counters of an actor that are not in here. */
+  missingOf(actor: ActorId, counters: Intervals): Intervals {
+    return this.#sets.get(actor)?.missingOf(counters) ?? counters
+  }
+
+  *[Symbol.iterator](): Generator<[ActorId, Intervals], undefined> {
+    for (const [actor, { all }] of this.#sets) yield [actor, all]
   }
 }

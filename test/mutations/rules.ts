@@ -54,8 +54,8 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     name: 'R3 missing',
     what: 'a range is taken whole although an item of it did not come',
     file: 'repair/session.js',
-    find: `of without(range, missing))`,
-    replace: `of without(range, new Set()))`,
+    find: `missing.get(actor) ?? intervals.EMPTY`,
+    replace: `intervals.EMPTY`,
   },
   {
     name: 'R4',

@@ -121,8 +121,7 @@ export class PullAnswer {
   /** Only what is told next is rid of what was removed meanwhile: there can be very many ranges, and removals at each chunk. */
   #nextRange(): DotRange | undefined {
     const { actor, from, to } = this.#todo.pop()!
-    const left = intervals.subtract([from, to], this.#removed.of(actor))
-    const [first, ...later] = intervals.rangesOf(left)
+    const [first, ...later] = intervals.rangesOf(this.#removed.missingOf(actor, from, to))
     for (const range of later.reverse()) this.#todo.push({ actor, ...range })
     return first && { actor, ...first }
   }

@@ -6,39 +6,24 @@
  * and not what replaced it, and would have others remove it with nothing to show instead (R5). The next pull tells of them.
  */
 import type { ActorId } from '../bytes.ts'
-import * as intervals from '../intervals.ts'
+import { GrowingDots } from '../growing-set.ts'
 import type { Intervals } from '../intervals.ts'
 import type { Item } from '../item.ts'
-import { gather, rangeOf } from '../wire/dots.ts'
-import type { DotRange } from '../wire/dots.ts'
-
-/** Added up when there are so many. */
-const UNSORTED_MAX = 1024
 
 export class RemovedSince {
   readonly session: number
-  readonly #sets = new Map<ActorId, Intervals>()
-  #unsorted: DotRange[] = []
+  readonly #dots = new GrowingDots()
 
   constructor(session: number) {
     this.session = session
   }
 
   add(items: Iterable<Item>): void {
-    for (const item of items) this.#unsorted.push(rangeOf(item))
-    if (this.#unsorted.length >= UNSORTED_MAX) this.#sort()
+    for (const { actor, counter } of items) this.#dots.addRange(actor, counter, counter)
   }
 
-  of(actor: ActorId): Intervals {
-    this.#sort()
-    return this.#sets.get(actor) ?? intervals.EMPTY
-  }
-
-  #sort(): void {
-    if (this.#unsorted.length === 0) return
-    for (const [actor, set] of gather(this.#unsorted)) {
-      this.#sets.set(actor, intervals.union(this.#sets.get(actor) ?? intervals.EMPTY, set))
-    }
-    this.#unsorted = []
+  /** Those of the dots `from`..`to` that are not among them. */
+  missingOf(actor: ActorId, from: number, to: number): Intervals {
+    return this.#dots.missingOf(actor, [from, to])
   }
 }

@@ -29,12 +29,11 @@ import { boundAt } from '../replica.ts'
 import type { Replica } from '../replica.ts'
 import type { Now } from '../settings.ts'
 import type { TrustInPeer } from '../trust.ts'
-import { decodeActors, decodeRanges } from '../wire/dots.ts'
+import { decodeActors, decodeRanges, gather, rangeOf } from '../wire/dots.ts'
 import type { DotRange } from '../wire/dots.ts'
 import type { LinkBodies, LinkMessage, LinkType } from '../wire/link.ts'
 import type { Chunk, PullBuckets, PullOpen, Ranges, Resolved } from '../wire/messages.ts'
 import type { Work } from '../work.ts'
-import { provedIn, without } from './chunk-dots.ts'
 import { compareDigests, decodeDigest, encodeDigest, makeDigest, scopeOf } from './digest.ts'
 import type { Comparison, Digest, Self } from './digest.ts'
 import { applyKeyState, decodeKeyState } from './key-state.ts'
@@ -324,18 +323,18 @@ export class RepairSession {
     isDead: (dot: Dot) => boolean,
   ): void {
     this.brought = true
-    const missing = new Set<string>()
     const judge = this.#doubting(change, { isDead, mayGo: () => 'ask', catchingUp: false })
-    for (const state of states) {
-      const left = this.#takeKey(change, state, judge)
-      for (const dot of left) missing.add(dotText(dot))
-    }
-    const proved = provedIn(states)
+    const left = states.flatMap((state) => this.#takeKey(change, state, judge))
+    const missing = gather(left.map(rangeOf))
+    const proofs = states.flatMap((state) => state.proofs)
+    // What deletes that the peer remembers have removed.
+    const proved = gather(proofs.map(({ removed }) => rangeOf(removed)))
     let untold = 0
     for (const range of ranges) {
       const { actor } = range
       if (!this.#believes(change, actor)) continue
-      for (const { from, to } of without(range, missing)) {
+      const told = intervals.subtract([range.from, range.to], missing.get(actor) ?? intervals.EMPTY)
+      for (const { from, to } of intervals.rangesOf(told)) {
         const dead = change.unseen(actor, from, to)
         const heard = intervals.subtract(dead, proved.get(actor) ?? intervals.EMPTY)
         untold += intervals.count(heard)
@@ -344,7 +343,7 @@ export class RepairSession {
       }
     }
     // A delete that is told with what it removed is dead itself.
-    for (const { proofs } of states) untold -= proofs.length
+    untold -= proofs.length
     if (untold > 0) this.#host.untold(untold)
   }
 

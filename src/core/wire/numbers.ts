@@ -3,7 +3,7 @@ import { decodeUint8Array, encodeUint8Array, encodingLength } from 'uint8-varint
 import type { Arena } from './arena.ts'
 
 /** In an array of their own unless there is an arena. */
-export function packNumbers(numbers: readonly number[], arena?: Arena): Uint8Array<ArrayBuffer> {
+export function packNumbers(numbers: ArrayLike<number>, arena?: Arena): Uint8Array<ArrayBuffer> {
   // By index: `for of` leaves an object for each number behind here, and this runs for every key of an answer.
   let length = 0
   for (let i = 0; i < numbers.length; i++) length += encodingLength(numbers[i]!)
