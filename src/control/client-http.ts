@@ -1,5 +1,5 @@
 /** One request over the control socket, with every way it can fail turned into a `HearsayError`. */
-import { request, type ClientRequest, type IncomingMessage } from 'node:http'
+import { request, type Agent, type ClientRequest, type IncomingMessage } from 'node:http'
 import { ERROR_CODES, HearsayError, type ErrorCode } from '../errors.ts'
 import { VERSION_HEADER } from './headers.ts'
 import type { JsonObject } from './json.ts'
@@ -27,24 +27,47 @@ export interface Answer {
   message: IncomingMessage
 }
 
-export async function openAnswer(socketPath: string, call: Call): Promise<Answer> {
-  const { sent, answered } = send(socketPath, call)
-  sent.end(call.body)
-  return answered
+interface Sent {
+  sent: ClientRequest
+  /** Rejects with every failure until the headers are there. */
+  answered: Promise<Answer>
 }
 
-/** Begins a request whose body the caller writes. `answered` rejects with every failure until the headers are there. */
-export function send(
-  socketPath: string,
-  call: Call,
-): { sent: ClientRequest; answered: Promise<Answer> } {
+/** Over a connection that `kept` has, or keeps; over one of its own when absent. */
+export async function openAnswer(socketPath: string, call: Call, kept?: Agent): Promise<Answer> {
+  const first = sendWhole(socketPath, call, kept)
+  try {
+    return await first.answered
+  } catch (error) {
+    if (!cameTooLate(first.sent, call, error)) throw error
+  }
+  return sendWhole(socketPath, call).answered
+}
+
+function sendWhole(socketPath: string, call: Call, kept?: Agent): Sent {
+  const all = send(socketPath, call, kept)
+  all.sent.end(call.body)
+  return all
+}
+
+/**
+ * Whether the daemon had closed the connection that was kept, and the request can be sent anew: nobody has read what could not be
+ * written to its end, and to read twice does no harm. Of a write that left, nobody knows.
+ */
+function cameTooLate({ reusedSocket }: ClientRequest, { method }: Call, error: unknown): boolean {
+  const { code } = ((error as HearsayError).cause ?? {}) as { code?: string }
+  return reusedSocket && (code === 'EPIPE' || (code === 'ECONNRESET' && method === 'GET'))
+}
+
+/** Begins a request whose body the caller writes. */
+export function send(socketPath: string, call: Call, kept?: Agent): Sent {
   checkSocketPath(socketPath)
   const { method, path, signal } = call
   const body = call.body === undefined ? {} : { 'content-length': Buffer.byteLength(call.body) }
-  // One request for each connection, yet it is the client that closes it: a daemon that refuses a body before its end
+  // Also of a connection for one request: it is the client that closes it. A daemon that refuses a body before its end
   // would close it with the rest unread, and the refusal would be lost with it.
   const headers = { connection: 'keep-alive', ...call.headers, ...body }
-  const sent = request({ socketPath, path, method, headers, agent: false })
+  const sent = request({ socketPath, path, method, headers, agent: kept ?? false })
   const abort = (): void => void sent.destroy()
   if (signal?.aborted === true) abort()
   signal?.addEventListener('abort', abort)

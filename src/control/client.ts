@@ -4,12 +4,14 @@
  * Every method rejects with a `HearsayError`: with the daemon's own code when the daemon refused; NO_DAEMON when nothing
  * answers at the socket; DAEMON_FAILED when what answers is not hearsay, or the connection broke under way; TIMEOUT.
  *
- * Each request has a connection of its own. That is cheap on a unix socket, leaves nothing to close, and no request
- * waits behind a stream. What needs throughput goes through `write`.
+ * Each stream has a connection of its own. Other requests share some that stay open for a moment: no request waits behind
+ * another one, and there is nothing to close; an idle connection does not keep the process from ending. What needs
+ * throughput goes through `write`.
  *
  * Streams (`list`, `export`, `watch`, `write`) are read at the caller's pace; leaving a `for await` early ends the
  * request.
  */
+import { Agent } from 'node:http'
 import type {
   Completeness,
   Converged,
@@ -43,7 +45,13 @@ import { answerText, lines, openAnswer, type Answer, type Call as HttpCall } fro
 import * as header from './headers.ts'
 import { bytesOf, entryOfJson, listedOfJson, parseObject, snapshotOfJson } from './json.ts'
 import type { JsonObject, ListedKey } from './json.ts'
-import { CLIENT_NETWORK_TIMEOUT_MS, CLIENT_TIMEOUT_MS, WAIT_TIMEOUT_MS } from './limits.ts'
+import {
+  CLIENT_IDLE_CONNECTIONS_MAX,
+  CLIENT_IDLE_MS,
+  CLIENT_NETWORK_TIMEOUT_MS,
+  CLIENT_TIMEOUT_MS,
+  WAIT_TIMEOUT_MS,
+} from './limits.ts'
 import { percentEncode } from './percent.ts'
 
 export type { WriteAnswer } from './client-writes.ts'
@@ -118,6 +126,11 @@ type Call = Omit<HttpCall, 'timeoutMs'> & { timeoutMs?: number }
 
 export class ControlClient {
   readonly #socketPath: string
+  readonly #kept = new Agent({
+    keepAlive: true,
+    maxFreeSockets: CLIENT_IDLE_CONNECTIONS_MAX,
+    timeout: CLIENT_IDLE_MS,
+  })
   readonly #timeoutMs: number
 
   /** `timeoutMs`: how long to wait for answers that need no other machine. */
@@ -360,7 +373,8 @@ export class ControlClient {
   }
 
   #open(call: Call): Promise<Answer> {
-    return openAnswer(this.#socketPath, { timeoutMs: this.#timeoutMs, ...call })
+    const kept = call.stream === true ? undefined : this.#kept
+    return openAnswer(this.#socketPath, { timeoutMs: this.#timeoutMs, ...call }, kept)
   }
 
   async #text(call: Call): Promise<Buffer> {

@@ -75,7 +75,13 @@ export const WAIT_MS_MAX = 60_000
 /** How long the client waits for an answer that does no work across the network, milliseconds. */
 export const CLIENT_TIMEOUT_MS = 30_000
 
-/** The same for connecting to a peer and for a repair, which wait for other machines, and for reading the whole store. */
+/** Connections that a client keeps open for its next requests. */
+export const CLIENT_IDLE_CONNECTIONS_MAX = 16
+
+/** For how long, milliseconds: far below the time after which the daemon closes them, so that none is closed under a request. */
+export const CLIENT_IDLE_MS = 4_000
+
+/** `CLIENT_TIMEOUT_MS` for connecting to a peer and for a repair, which wait for other machines, and for reading the whole store. */
 export const CLIENT_NETWORK_TIMEOUT_MS = 10 * 60_000
 
 /**

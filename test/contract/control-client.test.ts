@@ -1,0 +1,129 @@
+/** The connections of a client: which requests share one, and what becomes of a request whose connection had gone. */
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer as createHttpServer } from 'node:http'
+import { createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { ControlClient } from '../../src/control/client.ts'
+import { startControlServer } from '../../src/control/server.ts'
+import { collect, silent, utf8 } from '../support/control.ts'
+import { MapDaemon } from '../support/map-daemon.ts'
+
+const EMPTY = { 'hearsay-version': '1', 'hearsay-completeness': 'complete' }
+const ANSWER = 'HTTP/1.1 200 OK\r\nhearsay-version: 1\r\ncontent-length: 2\r\n\r\n{}'
+
+describe('control: connections of a client', () => {
+  let directory: string
+  let socketPath: string
+  let client: ControlClient
+  const servers: Server[] = []
+
+  beforeEach(async () => {
+    directory = await mkdtemp(path.join(tmpdir(), 'hearsay-client-'))
+    socketPath = path.join(directory, 'socket')
+    client = new ControlClient({ socketPath })
+  })
+  afterEach(async () => {
+    for (const server of servers.splice(0)) server.close()
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  /** Each connection as it is accepted, by number from 1. */
+  async function listen(accepted: (socket: Socket, number: number) => void): Promise<void> {
+    let connections = 0
+    const server = createServer((socket) => {
+      // A test that ends one breaks what is being sent on it.
+      socket.on('error', () => {})
+      accepted(socket, ++connections)
+    })
+    servers.push(server)
+    await new Promise<void>((resolve) => server.listen(socketPath, resolve))
+  }
+
+  it('serve one request after the other, and a stream has its own', async () => {
+    const connections = new Set<Socket>()
+    const http = createHttpServer((request, response) => {
+      connections.add(request.socket)
+      response.writeHead(200, EMPTY).end(request.url === '/v1/status' ? '{}' : '')
+    })
+    servers.push(http)
+    await new Promise<void>((resolve) => http.listen(socketPath, resolve))
+    for (let i = 0; i < 5; i++) await client.status()
+    assert.equal(connections.size, 1)
+    await collect(await client.list())
+    assert.equal(connections.size, 2)
+    await client.status()
+    assert.equal(connections.size, 2)
+    await Promise.all(Array.from({ length: 3 }, () => client.status()))
+    assert.equal(connections.size, 4, 'no request waits for another one')
+  })
+
+  it('are made anew to a daemon that was started again', async () => {
+    for (let run = 0; run < 3; run++) {
+      const daemon = new MapDaemon()
+      const server = await startControlServer({ daemon, socketPath, version: '1', log: silent })
+      await client.put(utf8('k'), utf8(`v${run}`))
+      const found = await client.get(utf8('k'))
+      assert.ok(found.found && Buffer.from(found.value).toString() === `v${run}`)
+      await server.close()
+    }
+  })
+
+  it('do not lose a request, of whatever kind, that a closed one could not take', async () => {
+    const open: Socket[] = []
+    const methods: string[] = []
+    await listen((socket) => {
+      open.push(socket)
+      socket.on('data', (bytes) => {
+        methods.push(String(bytes).split(' ', 1)[0]!)
+        socket.write(ANSWER)
+      })
+    })
+    for (const [method, call] of [
+      ['PUT', () => client.put(utf8('k'), utf8('v'))],
+      ['DELETE', () => client.delete(utf8('k'))],
+      ['GET', () => client.status()],
+    ] as const) {
+      await client.status()
+      methods.length = 0
+      // Closed in the very turn of the loop in which the client asks: it has not heard of that.
+      for (const socket of open.splice(0)) socket.destroy()
+      await call()
+      assert.deepEqual(methods, [method])
+    }
+  })
+
+  it('tell of a write that left and was not answered that it may be done or not; a read is asked anew', async () => {
+    const read: string[] = []
+    await listen((socket, number) => {
+      let requests = 0
+      socket.on('data', (bytes) => {
+        read.push(`${String(bytes).split(' ', 1)[0]} ${number}`)
+        if (++requests === 1) socket.write(ANSWER)
+        else socket.destroy()
+      })
+    })
+    await client.status()
+    await client.status()
+    assert.deepEqual(read.splice(0), ['GET 1', 'GET 1', 'GET 2'])
+    await client.status()
+    await assert.rejects(client.put(utf8('k'), utf8('v')), {
+      code: 'DAEMON_FAILED',
+      message: /may be done or not/,
+    })
+    assert.deepEqual(read, ['GET 3', 'PUT 3'])
+  })
+
+  it('answer in time or not at all, also one that was used before', async () => {
+    await listen((socket) => {
+      let requests = 0
+      socket.on('data', () => {
+        if (++requests === 1) socket.write(ANSWER)
+      })
+    })
+    const impatient = new ControlClient({ socketPath, timeoutMs: 100 })
+    await impatient.status()
+    await assert.rejects(impatient.status(), { code: 'TIMEOUT' })
+  })
+})
