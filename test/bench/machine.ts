@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, readdirSync, statSync, statfsSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
 import path from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { PROJECT_ROOT } from '../support/daemons.ts'
 
 /** `USER_HZ`: the unit of times in /proc, fixed by the kernel's interface to programs. */
@@ -79,9 +80,12 @@ export async function pinnedToOneCore<T>(work: () => Promise<T>): Promise<T> {
   const self = String(process.pid)
   const before = coresAllowed()
   taskset('-apc', String(coreNumbers(before)[0]), self)
+  // The threads that would help its collector can only take turns with it: what is measured would wait for them.
+  setFlagsFromString('--no-parallel-scavenge')
   try {
     return await work()
   } finally {
+    setFlagsFromString('--parallel-scavenge')
     taskset('-apc', before, self)
   }
 }
