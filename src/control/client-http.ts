@@ -55,7 +55,7 @@ function sendWhole(socketPath: string, call: Call, kept?: Agent): Sent {
  * written to its end, and to read twice does no harm. Of a write that left, nobody knows.
  */
 function cameTooLate({ reusedSocket }: ClientRequest, { method }: Call, error: unknown): boolean {
-  const { code } = ((error as HearsayError).cause ?? {}) as { code?: string }
+  const code = ((error as Error).cause as { code?: string } | undefined)?.code
   return reusedSocket && (code === 'EPIPE' || (code === 'ECONNRESET' && method === 'GET'))
 }
 

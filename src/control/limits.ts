@@ -24,6 +24,9 @@ export const HEADER_BYTES_MAX = 32 * 1024
 /** Connections at once; what is above it is closed by the kernel's accept loop, so it is far above REQUESTS_MAX. */
 export const CONNECTIONS_MAX = 1024
 
+/** A connection on which nothing was asked for so long is closed, milliseconds. */
+export const CONNECTION_IDLE_MS = 72_000
+
 /** Requests under way at once, watches and write streams among them; the next is answered with OVERLOADED. */
 export const REQUESTS_MAX = 512
 
@@ -75,14 +78,14 @@ export const WAIT_MS_MAX = 60_000
 /** How long the client waits for an answer that does no work across the network, milliseconds. */
 export const CLIENT_TIMEOUT_MS = 30_000
 
+/** The same for connecting to a peer and for a repair, which wait for other machines, and for reading the whole store. */
+export const CLIENT_NETWORK_TIMEOUT_MS = 10 * 60_000
+
 /** Connections that a client keeps open for its next requests. */
 export const CLIENT_IDLE_CONNECTIONS_MAX = 16
 
-/** For how long, milliseconds: far below the time after which the daemon closes them, so that none is closed under a request. */
+/** For how long, milliseconds: far below `CONNECTION_IDLE_MS`, so that the daemon closes none under a request. */
 export const CLIENT_IDLE_MS = 4_000
-
-/** `CLIENT_TIMEOUT_MS` for connecting to a peer and for a repair, which wait for other machines, and for reading the whole store. */
-export const CLIENT_NETWORK_TIMEOUT_MS = 10 * 60_000
 
 /**
  * How long a reader of a snapshot may take for one chunk, milliseconds: as long as it reads, the disk keeps what was

@@ -23,6 +23,7 @@ import { KEY_ROUTE, rewriteKeyPath } from './key-path.ts'
 import {
   CLOSE_GRACE_MS,
   CONNECTIONS_MAX,
+  CONNECTION_IDLE_MS,
   HEADER_BYTES_MAX,
   JSON_BODY_BYTES_MAX,
   REQUESTS_MAX,
@@ -93,6 +94,7 @@ function createApp(context: ControlContext, log: Pick<Logger, 'error'>): Fastify
     bodyLimit: JSON_BODY_BYTES_MAX,
     exposeHeadRoutes: false,
     return503OnClosing: false,
+    keepAliveTimeout: CONNECTION_IDLE_MS,
     http: { maxHeaderSize: HEADER_BYTES_MAX },
     // The schemas are this program's own: to check them against theirs would take a tenth of a start.
     ajv: { customOptions: { removeAdditional: false, validateSchema: false } },

@@ -29,16 +29,26 @@ describe('control: connections of a client', () => {
     await rm(directory, { recursive: true, force: true })
   })
 
-  /** Each connection as it is accepted, by number from 1. */
-  async function listen(accepted: (socket: Socket, number: number) => void): Promise<void> {
-    let connections = 0
-    const server = createServer((socket) => {
-      // A test that ends one breaks what is being sent on it.
-      socket.on('error', () => {})
-      accepted(socket, ++connections)
-    })
+  async function open(server: Server): Promise<void> {
     servers.push(server)
     await new Promise<void>((resolve) => server.listen(socketPath, resolve))
+  }
+
+  /** Calls for each request with its method, and the number of its connection and its own on that, both from 1. */
+  async function listen(
+    asked: (socket: Socket, method: string, connection: number, request: number) => void,
+  ): Promise<void> {
+    let connections = 0
+    const server = createServer((socket) => {
+      const connection = ++connections
+      let requests = 0
+      // A test that ends one breaks what is being sent on it.
+      socket.on('error', () => {})
+      socket.on('data', (bytes) =>
+        asked(socket, String(bytes).split(' ', 1)[0]!, connection, ++requests),
+      )
+    })
+    await open(server)
   }
 
   it('serve one request after the other, and a stream has its own', async () => {
@@ -47,8 +57,7 @@ describe('control: connections of a client', () => {
       connections.add(request.socket)
       response.writeHead(200, EMPTY).end(request.url === '/v1/status' ? '{}' : '')
     })
-    servers.push(http)
-    await new Promise<void>((resolve) => http.listen(socketPath, resolve))
+    await open(http)
     for (let i = 0; i < 5; i++) await client.status()
     assert.equal(connections.size, 1)
     await collect(await client.list())
@@ -71,14 +80,12 @@ describe('control: connections of a client', () => {
   })
 
   it('do not lose a request, of whatever kind, that a closed one could not take', async () => {
-    const open: Socket[] = []
+    const sockets: Socket[] = []
     const methods: string[] = []
-    await listen((socket) => {
-      open.push(socket)
-      socket.on('data', (bytes) => {
-        methods.push(String(bytes).split(' ', 1)[0]!)
-        socket.write(ANSWER)
-      })
+    await listen((socket, method) => {
+      sockets.push(socket)
+      methods.push(method)
+      socket.write(ANSWER)
     })
     for (const [method, call] of [
       ['PUT', () => client.put(utf8('k'), utf8('v'))],
@@ -88,7 +95,7 @@ describe('control: connections of a client', () => {
       await client.status()
       methods.length = 0
       // Closed in the very turn of the loop in which the client asks: it has not heard of that.
-      for (const socket of open.splice(0)) socket.destroy()
+      for (const socket of sockets.splice(0)) socket.destroy()
       await call()
       assert.deepEqual(methods, [method])
     }
@@ -96,13 +103,10 @@ describe('control: connections of a client', () => {
 
   it('tell of a write that left and was not answered that it may be done or not; a read is asked anew', async () => {
     const read: string[] = []
-    await listen((socket, number) => {
-      let requests = 0
-      socket.on('data', (bytes) => {
-        read.push(`${String(bytes).split(' ', 1)[0]} ${number}`)
-        if (++requests === 1) socket.write(ANSWER)
-        else socket.destroy()
-      })
+    await listen((socket, method, connection, request) => {
+      read.push(`${method} ${connection}`)
+      if (request === 1) socket.write(ANSWER)
+      else socket.destroy()
     })
     await client.status()
     await client.status()
@@ -116,11 +120,8 @@ describe('control: connections of a client', () => {
   })
 
   it('answer in time or not at all, also one that was used before', async () => {
-    await listen((socket) => {
-      let requests = 0
-      socket.on('data', () => {
-        if (++requests === 1) socket.write(ANSWER)
-      })
+    await listen((socket, _method, _connection, request) => {
+      if (request === 1) socket.write(ANSWER)
     })
     const impatient = new ControlClient({ socketPath, timeoutMs: 100 })
     await impatient.status()
