@@ -7,10 +7,11 @@ import { Turns } from '../../src/core/repair/turns.ts'
 import { SETTINGS } from '../support/fleet.ts'
 
 const CHUNK_BYTES = 1_000
+const KEYS = 10
 const SESSIONS_MAX = 4
 
 /** Whoever pulls from it asks again as soon as it has been served. */
-function newAnswerer(name: string, served: string[], chunks = Infinity): Answerer {
+function newAnswerer(name: string, served: string[], chunks = Infinity, keys = KEYS): Answerer {
   let left = chunks
   const one = {
     servedAs: 0,
@@ -21,7 +22,7 @@ function newAnswerer(name: string, served: string[], chunks = Infinity): Answere
     sendChunk() {
       served.push(name)
       left--
-      return CHUNK_BYTES
+      return { bytes: CHUNK_BYTES, keys }
     },
   }
   return one as unknown as Answerer
@@ -60,6 +61,18 @@ describe('core: turns of those that pull', () => {
     assert.equal(pauseAt(2_000), 0)
     turns.client(2_001)
     assert.ok(turns.dueAt() > 2_000)
+  })
+
+  it('while clients are there, who is sent many keys waits for the longer, whoever had them', () => {
+    const pauseAfter = (keys: number): number => {
+      const answerers = [newAnswerer('a', [], 1, keys), newAnswerer('b', [])]
+      const turns = new Turns(budgetOf(1e9), SESSIONS_MAX, () => answerers)
+      turns.client(1_000)
+      turns.serve(1_000)
+      return turns.dueAt() - 1_000
+    }
+    assert.ok(pauseAfter(100) > 2 * pauseAfter(10))
+    assert.ok(pauseAfter(0) > 0)
   })
 
   it('nothing is due when nobody waits', () => {

@@ -50,6 +50,8 @@ WHEN IT IS SLOW
   busy     A daemon answers repair.sessionsMax askers at a time.
   budget   All pulls together send at most repair.bytesPerSecond, so that
            repair does not starve what users do.
+  clients  A daemon that is read or written sends at most 10,000 keys a second,
+           so that its clients do not wait for it: they come first.
   window   One pull has repair.windowBytes under way: over a distance, raise
            it.
 

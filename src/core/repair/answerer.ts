@@ -12,6 +12,7 @@ import { decodeContext } from '../wire/dots.ts'
 import type { LinkBodies, LinkMessage, LinkType } from '../wire/link.ts'
 import type { PullRequest } from '../wire/messages.ts'
 import { packNumbers, unpackNumbers } from '../wire/numbers.ts'
+import { keysOf } from './lone-items.ts'
 import { PullAnswer } from './pull-answer.ts'
 import { answerRanges, decodeRangeClaims, encodeRangeClaims } from './ranges.ts'
 import { answerResolve } from './resolve.ts'
@@ -98,13 +99,14 @@ export class Answerer {
     return this.#pull !== undefined && !this.#pull.done && this.#pull.ready
   }
 
-  /** Sends the next chunk to an asker that waits; its bytes. */
-  sendChunk(): number {
+  /** Sends the next chunk to an asker that waits; its size. */
+  sendChunk(): { bytes: number; keys: number } {
     const pull = this.#pull!
-    const bytes = this.#host.send('chunk', pull.nextChunk())
+    const chunk = pull.nextChunk()
+    const bytes = this.#host.send('chunk', chunk)
     pull.spend(bytes)
     this.#endIfDone()
-    return bytes
+    return { bytes, keys: keysOf(chunk) }
   }
 
   #endIfDone(): void {

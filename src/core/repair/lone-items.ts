@@ -23,6 +23,11 @@ export function encodeLoneItems(items: readonly Item[], table: ActorTable): Lone
   }
 }
 
+/** How many keys a chunk tells of. */
+export function keysOf({ keys, checks }: Chunk): number {
+  return keys.length + checks.length / CHECK_BYTES
+}
+
 export function joinEnvelopes(envelopes: readonly Uint8Array[]): Envelopes {
   const lengths = envelopes.map(({ length }) => length)
   const items = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0))
