@@ -159,6 +159,54 @@ export function* encodeAll(
   yield { puts, deletes: [] }
 }
 
+/**
+ * The records of an intact store as they are in another cluster: of its map, with hashes made with its key, and of a replica
+ * that does not know yet what others have there. Dots, contents, context and hearsay stay, so that nothing is taken for new, for
+ * removed, or for witnessed. Has no more of a store in memory than its context.
+ */
+export class Rehash {
+  readonly #from: Hash
+  readonly #to: Hash
+  /** Adds up what is written. */
+  readonly #written: Loader
+  #meta: Meta | undefined
+
+  constructor(from: Hash, to: Hash) {
+    this.#from = from
+    this.#to = to
+    this.#written = new Loader(to, false)
+  }
+
+  /** What stands for these records, which come in ascending order of their keys. Throws where one does not read. */
+  add(records: readonly RawRecord[]): RawBatch {
+    const puts: RawRecord[] = []
+    for (const record of records) {
+      const { key, value } = record
+      if (key[0] === META) this.#meta = decodeMeta(value, this.#from)?.meta
+      else if (key[0] !== MAP) puts.push(key[0] === ITEM ? this.#item(record) : record)
+    }
+    this.#written.add(puts)
+    return { puts, deletes: [] }
+  }
+
+  /** What ends the other store, when all records were added. Throws where there was none of sums. */
+  end(map: Uint8Array): RawBatch {
+    if (this.#meta === undefined) throw new Error('the record of sums and count does not read')
+    const meta = { ...this.#meta, completeAsOf: 0 }
+    const puts = [
+      { key: Uint8Array.of(MAP), value: map },
+      { key: Uint8Array.of(META), value: encodeMeta(meta, this.#written.sums, this.#to) },
+    ]
+    return { puts, deletes: [] }
+  }
+
+  #item({ key, value }: RawRecord): RawRecord {
+    const item = decodeItem(value.subarray(HASH_BYTES), this.#to)
+    if (item === undefined) throw new Error(`item ${toHex(toBinary(key))} does not read`)
+    return { key, value: itemValue(item) }
+  }
+}
+
 export interface Loaded {
   replica: Replica
   meta: Meta
@@ -241,6 +289,17 @@ export class Loader {
   /** Records that were added. */
   get records(): number {
     return this.#records
+  }
+
+  /** Absent while no record of it was added. */
+  get map(): Uint8Array | undefined {
+    return this.#map
+  }
+
+  /** Of the records that were added. */
+  get sums(): Sums {
+    const context = sumOf(this.#replica.context.hash())
+    return { count: this.#intact, items: this.#sum, context }
   }
 
   /** What the records that were added hold. */

@@ -10,11 +10,8 @@
  * keys stay as siblings, and nothing of the fleet is removed. And it starts as one that does not know yet what the fleet
  * has: it was complete only as to itself.
  */
-import { encodeAll, Loader } from '../core/records.ts'
-import type { Meta } from '../core/records.ts'
-import { decodeItem } from '../core/item.ts'
-import type { Hash, Item } from '../core/item.ts'
-import { Replica } from '../core/replica.ts'
+import { Loader, Rehash } from '../core/records.ts'
+import type { RawBatch } from '../core/records.ts'
 import { HearsayError } from '../errors.ts'
 import type { Log } from '../net/log.ts'
 import type { DataDirectory } from '../store/data-dir.ts'
@@ -24,35 +21,37 @@ import type { Cluster } from './identity.ts'
 /** Does nothing to a store that is not of the local cluster. Throws STORE_DAMAGED. */
 export async function adoptStore(data: DataDirectory, cluster: Cluster, log: Log): Promise<void> {
   const local = clusterOf(undefined)
-  const loader = new Loader(local.hash)
+  const loader = new Loader(local.hash, false)
   for await (const records of data.store.load((what) => loader.damaged(what))) loader.add(records)
-  const { replica, meta, map, damage } = loader.finish()
-  if (map === undefined || Buffer.compare(map, local.map) !== 0) return
-  if (damage.length > 0) {
-    throw new HearsayError(
-      'STORE_DAMAGED',
-      `the store in ${data.path} is damaged (${damage.slice(0, 3).join('; ')}), and a damaged one is not adopted: start it once ` +
-        'without a network key, which keeps what is intact, and then with --adopt again',
-    )
-  }
-  const adopted = rehashed(replica, cluster.hash)
-  const unconfirmed: Meta = { ...meta, completeAsOf: 0 }
-  await data.replaceStore(encodeAll(adopted, unconfirmed, cluster.map, cluster.hash), 'store.local')
+  if (loader.map === undefined || Buffer.compare(loader.map, local.map) !== 0) return
+  const damage = loader.check()
+  if (damage.length > 0) throw damaged(data, damage)
+  const { items } = loader.summary()
+  log.info({ items }, 'the store is being taken into the cluster of the network key')
+  await data.replaceStore(rehashed(data, local, cluster), 'store.local')
   log.info(
-    { items: adopted.size, kept: 'store.local' },
+    { items, kept: 'store.local' },
     'the store was taken into the cluster of the network key; the old one is kept until you delete it',
   )
 }
 
-function rehashed(from: Replica, hash: Hash): Replica {
-  const to = new Replica(hash)
-  for (const [actor, seen] of from.context) to.context.add(actor, seen)
-  const items: Item[] = []
-  for (const { envelope } of from.fromDot('', 0)) {
-    const item = decodeItem(envelope, hash)
-    if (item === undefined) throw new Error('an item that was read from the store does not decode')
-    items.push(item)
-  }
-  to.load(items)
-  return to
+async function* rehashed(
+  data: DataDirectory,
+  from: Cluster,
+  to: Cluster,
+): AsyncGenerator<RawBatch> {
+  const rehash = new Rehash(from.hash, to.hash)
+  const records = data.store.load((what) => {
+    throw damaged(data, [what])
+  })
+  for await (const some of records) yield rehash.add(some)
+  yield rehash.end(to.map)
+}
+
+function damaged({ path }: DataDirectory, damage: readonly string[]): HearsayError {
+  return new HearsayError(
+    'STORE_DAMAGED',
+    `the store in ${path} is damaged (${damage.slice(0, 3).join('; ')}), and a damaged one is not adopted: start it once ` +
+      'without a network key, which keeps what is intact, and then with --adopt again',
+  )
 }

@@ -5,7 +5,15 @@ import { fromBinary, toBinary } from '../../src/core/bytes.ts'
 import { Change } from '../../src/core/change.ts'
 import { fromRanges } from '../../src/core/intervals.ts'
 import { makeRegister } from '../../src/core/item.ts'
-import { encodeAll, encodeBatch, encodeBirth, Loader, NO_META } from '../../src/core/records.ts'
+import type { Hash } from '../../src/core/item.ts'
+import {
+  encodeAll,
+  encodeBatch,
+  encodeBirth,
+  Loader,
+  NO_META,
+  Rehash,
+} from '../../src/core/records.ts'
 import type { Loaded, RawRecord } from '../../src/core/records.ts'
 import { Replica } from '../../src/core/replica.ts'
 import { hash } from '../support/fleet.ts'
@@ -101,6 +109,39 @@ describe('records', function () {
           assert.deepEqual(loaded.map, MAP)
           batches++
         })
+      }),
+    )
+  })
+
+  it('are the same replica in another cluster, which has yet to compare itself there', () => {
+    const theirs: Hash = (content) => hash(Buffer.concat([Uint8Array.of(7), content]))
+    const theirMap = new Uint8Array(16).fill(8)
+    fc.assert(
+      fc.property(commits, fc.integer({ min: 1, max: 9 }), (steps, slice) => {
+        const { disk, replica } = write(steps)
+        const change = new Change(replica)
+        change.hear('d'.repeat(16), fromRanges([{ from: 3, to: 5 }]))
+        const before = { completeAsOf: 77, clock: 5000, lossAt: 66 }
+        disk.write(encodeBatch(change, before, hash))
+        disk.sync()
+        change.apply()
+        const rehash = new Rehash(hash, theirs)
+        const other = new SimDisk()
+        const all = disk.records()
+        while (all.length > 0) other.write(rehash.add(all.splice(0, slice)))
+        other.write(rehash.end(theirMap))
+        other.sync()
+        const loader = new Loader(theirs)
+        loader.add(other.records())
+        const { replica: adopted, meta, map, damage } = loader.finish()
+        assert.deepEqual(damage, [])
+        assert.deepEqual([meta, map], [{ ...before, completeAsOf: 0 }, theirMap])
+        assert.deepEqual([...adopted.hearsay], [...replica.hearsay])
+        assert.deepEqual([...adopted.context], [...replica.context])
+        const envelopes = (of: Replica): Uint8Array[] =>
+          Array.from(of.fromDot('', 0), ({ envelope }) => envelope)
+        assert.deepEqual(envelopes(adopted), envelopes(replica))
+        assert.ok(load(other.records()).damage.length > 0)
       }),
     )
   })
