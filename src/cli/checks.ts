@@ -23,7 +23,7 @@ const store: Check = {
     if (failing !== undefined) {
       return (
         `The store has failed: ${failing}. Writes are refused; reads go on. Look at the disk of ${dataDir} ` +
-        '(full? read-only? broken?), then restart hearsayd.'
+        '(full? read-only? broken?). No restart is needed: the store is tried again at least every half a minute.'
       )
     }
     if (commitMs < COMMIT_SLOW_MS) return undefined

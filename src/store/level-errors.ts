@@ -91,8 +91,7 @@ export function commitFailed(directory: string, error: unknown): HearsayError {
     : 'check the disk and the kernel log'
   return new HearsayError(
     'STORE_FAILED',
-    `a write to the store in ${directory} failed: ${text}; ${advice}. The store must be opened anew before it takes ` +
-      `another write`,
+    `a write to the store in ${directory} failed: ${text}; ${advice}`,
     { cause: error },
   )
 }

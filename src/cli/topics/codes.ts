@@ -30,7 +30,7 @@ const MEANINGS: Record<ErrorCode, string> = {
     'More is under way than a bound allows; nothing was done. Try again after a moment. The message names the bound.',
   STOPPING: 'The daemon is being stopped. Try again when it is back.',
   STORE_FAILED:
-    'The disk refused a write. Whether this one is there is not known: read it when the daemon is well again. Look for a full or broken disk; reads go on.',
+    'The disk refused a write. Whether this one is there is not known: read it when the daemon is well again. Look for a full or broken disk; reads go on, and writes by themselves soon after it is mended.',
   WATCH_OVERFLOW: 'A watcher did not read for too long. List anew, and watch again.',
   BUSY: 'The peer answers as many repairs as it may. It is asked again by itself.',
   PROGRAM_REPLACED:
