@@ -177,6 +177,11 @@ export class Engine {
     return this.#trust.doubts()
   }
 
+  /** Keys whose removal is held back, the longest held first, at most so many. */
+  removalsHeld(most: number): HeldKey[] {
+    return this.#trust.held(most)
+  }
+
   /** Held items that are hidden because they have expired. */
   itemsExpired(wall: number): number {
     return this.replica.sum(boundAt(1, 0), boundAt(1, Math.floor(wall) + 1)).count
@@ -438,11 +443,15 @@ export class Engine {
 
   // Removals that are held back (R13).
 
-  #approve(): void {
-    const held = this.#trust.approve()
-    for (let at = 0; at < held.length; at += DECISION_KEYS_MAX) {
-      this.#submit(approvalWork(held.slice(at, at + DECISION_KEYS_MAX)))
-    }
+  #approve(held: readonly HeldKey[] = this.#trust.approve()): void {
+    if (held.length === 0) return
+    // One after the other: a commit of all of them would keep everybody waiting.
+    const rest = held.slice(DECISION_KEYS_MAX)
+    this.#submit(
+      approvalWork(held.slice(0, DECISION_KEYS_MAX), (committed) => {
+        if (committed) this.#approve(rest)
+      }),
+    )
   }
 
   #refuse(held: readonly HeldKey[] = this.#trust.refuse()): void {

@@ -78,6 +78,8 @@ export class RemovalGuard {
   readonly #replica: Replica
   readonly #settings: RemovalGuardSettings
   readonly #held = new Map<Item, HeldItem>()
+  /** The same items by key, the key that came to be held first in front. */
+  readonly #byKey = new Map<string, Item[]>()
   /** Keys emptied, by minute; index is the minute modulo the window. */
   readonly #emptied = new Uint32Array(WINDOW_MINUTES)
   /** The same of mutations whose effect nobody told. */
@@ -93,16 +95,20 @@ export class RemovalGuard {
     this.#settings = settings
   }
 
-  /** Keys of which something is held back, the longest held first. */
-  held(): HeldKey[] {
-    const keys = new Map<string, HeldKey & { items: Item[] }>()
-    for (const [item, { peer, since }] of this.#held) {
-      const { key } = item
-      const held = keys.get(key)
-      if (held === undefined) keys.set(key, { key, peer, since, items: [item] })
-      else held.items.push(item)
+  /** Keys of which something is held back, the longest held first, at most so many. */
+  held(most = Infinity): HeldKey[] {
+    const keys: HeldKey[] = []
+    for (const [key, items] of this.#byKey) {
+      if (keys.length >= most) break
+      const { peer, since } = this.#held.get(items[0]!)!
+      keys.push({ key, peer, since, items })
     }
-    return [...keys.values()]
+    return keys
+  }
+
+  /** Keys of which something is held back. */
+  get keys(): number {
+    return this.#byKey.size
   }
 
   /** Held items. */
@@ -113,7 +119,19 @@ export class RemovalGuard {
   /** These went, for whatever reason. */
   removed(items: Iterable<Item>): void {
     if (this.#held.size === 0) return
-    for (const item of items) this.#held.delete(item)
+    for (const item of items) this.#drop(item)
+  }
+
+  #hold(item: Item, state: HeldItem): void {
+    this.#held.set(item, state)
+    this.#byKey.set(item.key, [...(this.#byKey.get(item.key) ?? []), item])
+  }
+
+  #drop(item: Item): void {
+    if (!this.#held.delete(item)) return
+    const rest = this.#byKey.get(item.key)!.filter((other) => other !== item)
+    if (rest.length === 0) this.#byKey.delete(item.key)
+    else this.#byKey.set(item.key, rest)
   }
 
   /** So many mutations were told without what they did. */
@@ -124,12 +142,16 @@ export class RemovalGuard {
   /** Keys of which something is held that this peer did not vouch for, and was not asked about; now it is. */
   toAsk(peer: string): Set<string> {
     const keys = new Set<string>()
+    if (this.#held.size === 0) {
+      this.#askedUpTo.clear()
+      return keys
+    }
     const askedUpTo = this.#askedUpTo.get(peer) ?? 0
+    if (askedUpTo === this.#numbers) return keys
     for (const [{ key }, { number, voucher }] of this.#held) {
       if (number > askedUpTo && voucher !== peer) keys.add(key)
     }
-    if (this.#held.size === 0) this.#askedUpTo.clear()
-    else this.#askedUpTo.set(peer, this.#numbers)
+    this.#askedUpTo.set(peer, this.#numbers)
     return keys
   }
 
@@ -138,7 +160,7 @@ export class RemovalGuard {
     const verdicts = items.map((item) => this.#judgeOne(claim, item, mono))
     const isHeld = verdicts.includes('hold')
     if (isHeld && mono >= this.#approvedUntil && !this.#fits(mono)) return 'hold'
-    for (const item of items) this.#held.delete(item)
+    for (const item of items) this.#drop(item)
     if (mono < this.#approvedUntil) return 'confirmed'
     if (isHeld) return 'fits'
     return verdicts.includes('overdue') ? 'overdue' : 'confirmed'
@@ -150,7 +172,7 @@ export class RemovalGuard {
     const voucher = claim.vouched(item) ? peer : undefined
     if (held === undefined) {
       if (this.#held.size < HELD_MAX) {
-        this.#held.set(item, { number: ++this.#numbers, peer, since: mono, voucher })
+        this.#hold(item, { number: ++this.#numbers, peer, since: mono, voucher })
       }
       return 'hold'
     }
@@ -176,6 +198,7 @@ export class RemovalGuard {
   #take(): HeldKey[] {
     const held = this.held()
     this.#held.clear()
+    this.#byKey.clear()
     return held
   }
 

@@ -25,8 +25,8 @@ export interface TrustHost {
 }
 
 export interface Doubts {
-  /** Keys whose removal is held back, the longest held first. */
-  removals: HeldKey[]
+  /** Keys whose removal is held back. */
+  removals: number
   /** Actors of which a peer claims more than is believed. */
   actors: number
 }
@@ -58,7 +58,12 @@ export class Trust {
   }
 
   doubts(): Doubts {
-    return { removals: this.#guard.held(), actors: this.#far.doubted(this.#host.replica.context) }
+    return { removals: this.#guard.keys, actors: this.#far.doubted(this.#host.replica.context) }
+  }
+
+  /** Keys whose removal is held back, the longest held first, at most so many. */
+  held(most: number): HeldKey[] {
+    return this.#guard.held(most)
   }
 
   /** Items were removed here. */

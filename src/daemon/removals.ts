@@ -9,15 +9,14 @@ const KEYS_NAMED_MAX = 1000
 
 export function doubtsView(engine: Engine): Doubts {
   const { removals, actors } = engine.doubts()
-  return { removalsHeld: removals.length, actorsDoubted: actors }
+  return { removalsHeld: removals, actorsDoubted: actors }
 }
 
 /** `mono` and `wall` are one moment, milliseconds. */
 export function removalsView(engine: Engine, now: { mono: number; wall: number }): HeldRemovals {
-  const { removals } = engine.doubts()
   return {
-    held: removals.length,
-    keys: removals.slice(0, KEYS_NAMED_MAX).map(({ key, peer, since, items }) => ({
+    held: engine.doubts().removals,
+    keys: engine.removalsHeld(KEYS_NAMED_MAX).map(({ key, peer, since, items }) => ({
       key: fromBinary(key),
       peer,
       since: Math.round(now.wall - (now.mono - since)),

@@ -33,7 +33,8 @@ or until you decide:
   refuse    they were not: write them anew from this daemon's copy, for the whole fleet. Then look at the peer that said it:
             "hearsay verify" there, its disk, its memory.
 
-A key that was deleted or written meanwhile is left alone.`,
+A key that was deleted or written meanwhile is left alone. Of all that is kept, 65,536 values are held back at a time and can be
+decided on; the others come in their place at the next comparison. So look again after a refusal.`,
     )
   return withExamples(withFormOptions(command), [
     'hearsay removals',
@@ -63,7 +64,10 @@ async function decide(decision: RemovalDecision, options: Options): Promise<void
   const keys = await withClient(options, (client) => client.decideRemovals(decision))
   if (options.json === true) return printJson({ keys })
   const done = decision === 'approve' ? 'let go' : 'being written anew'
-  await printLine(keys === 0 ? 'no removals were held back' : `${count(keys, 'key')} ${done}`)
+  if (keys === 0) return printLine('no removals were held back')
+  await printLine(`${count(keys, 'key')} ${done}`)
+  if (decision === 'refuse')
+    await printLine('look again in a minute: by then more may be held back')
 }
 
 function removalsJson({ held, keys }: HeldRemovals): unknown {
