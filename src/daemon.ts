@@ -338,9 +338,9 @@ class RunningDaemon implements Daemon {
   }
 
   decideRemovals(decision: RemovalDecision): number {
-    const { held } = this.removals()
+    const { removals } = this.#driver.engine.doubts()
     this.#driver.handle({ type: 'removals', decision })
-    return held
+    return removals
   }
 
   verify(): Promise<StoreCheck> {

@@ -247,7 +247,7 @@ export class Engine {
       case 'fresh':
         return questions.freshness.ask(event.id, event.staleMs, event.withinMs)
       case 'removals':
-        return event.decision === 'approve' ? this.#approve() : this.#refuse()
+        return this.#decide(event.decision)
     }
   }
 
@@ -443,34 +443,34 @@ export class Engine {
 
   // Removals that are held back (R13).
 
-  #approve(held: readonly HeldKey[] = this.#trust.approve()): void {
-    if (held.length === 0) return
-    // One after the other: a commit of all of them would keep everybody waiting.
-    const rest = held.slice(DECISION_KEYS_MAX)
-    this.#submit(
-      approvalWork(held.slice(0, DECISION_KEYS_MAX), (committed) => {
-        if (committed) this.#approve(rest)
-      }),
-    )
+  #decide(decision: 'approve' | 'refuse'): void {
+    if (decision === 'approve') return this.#inSteps(this.#trust.approve(), approvalWork)
+    this.#inSteps(this.#trust.refuse(), (held) => this.#refusalWork(held))
   }
 
-  #refuse(held: readonly HeldKey[] = this.#trust.refuse()): void {
-    const rest = held.slice(DECISION_KEYS_MAX)
+  /** One step after the other: a commit of all would keep everybody waiting, and a queue of all could be as large as the map. */
+  #inSteps(held: readonly HeldKey[], workOf: (held: readonly HeldKey[]) => Work): void {
     if (held.length === 0) return
-    const mutations = refusalMutations(held.slice(0, DECISION_KEYS_MAX))
-    const work = this.#writeWork(REFUSAL_ID, mutations, 0)
-    // One after the other: a queue of all of them could be as large as the map.
+    const work = workOf(held.slice(0, DECISION_KEYS_MAX))
     this.#submit({
+      ...work,
+      done: (committed) => {
+        work.done(committed)
+        if (committed) this.#inSteps(held.slice(DECISION_KEYS_MAX), workOf)
+      },
+    })
+  }
+
+  #refusalWork(held: readonly HeldKey[]): Work {
+    const mutations = refusalMutations(held)
+    const work = this.#writeWork(REFUSAL_ID, mutations, 0)
+    return {
       ...work,
       run: (change) => {
         dropOutdated(mutations, change)
         work.run(change)
       },
-      done: (committed) => {
-        work.done(committed)
-        if (committed) this.#refuse(rest)
-      },
-    })
+    }
   }
 
   // Gossip.
